@@ -1,0 +1,329 @@
+"""A recipe: how an object was made, so that it can be made again elsewhere.
+
+`serialize`, `trace`, `basic_unit` and `model_wrapper` remember the class and the arguments of what they make. A recipe
+is data: importable name and arguments, nested, as JSON. What has no importable name (a class in ``__main__``, a
+notebook, a lambda) travels by cloudpickle, and only from the driver to its own workers.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, overload
+
+import cloudpickle
+
+from retix.errors import RecipeError
+
+T = TypeVar("T")
+C = TypeVar("C", bound=type)
+
+_RECIPE = "_retix_recipe"
+_TRACED = "_retix_traced"
+_BASIC_UNIT = "_retix_basic_unit"
+_MODEL_WRAPPED = "_retix_model_wrapped"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The class, or function, and the arguments that made an object.
+
+    Attributes:
+        target: What was called.
+        args: Its positional arguments, as the user gave them.
+        kwargs: Its keyword arguments.
+    """
+
+    target: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+    def build(self) -> Any:
+        """Make the object again; objects among the arguments that have recipes are made again first."""
+        return self.target(*(_rebuilt(a) for a in self.args), **{k: _rebuilt(v) for k, v in self.kwargs.items()})
+
+    def bound(self) -> dict[str, Any]:
+        """The arguments by parameter name; ``*args`` and ``**kwargs`` of the target stay under their own names."""
+        return dict(inspect.signature(self.target).bind(*self.args, **self.kwargs).arguments)
+
+    def to_json(self) -> dict[str, Any]:
+        """The recipe as JSON values.
+
+        Raises:
+            RecipeError: The target, or something among the arguments, has no importable name.
+        """
+        return {
+            "recipe": importable_name(self.target),
+            "args": [_value_to_json(a) for a in self.args],
+            "kwargs": {k: _value_to_json(v) for k, v in self.kwargs.items()},
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Recipe:
+        """The recipe that ``to_json`` wrote; imports what it names.
+
+        Raises:
+            RecipeError: A name cannot be imported.
+        """
+        target = import_name(data["recipe"])
+        args = tuple(_value_from_json(a) for a in data["args"])
+        return cls(target, args, {k: _value_from_json(v) for k, v in data["kwargs"].items()})
+
+
+def recipe_of(obj: Any) -> Recipe | None:
+    """How ``obj`` was made, or None if nothing was remembered."""
+    recipe = getattr(obj, "__dict__", {}).get(_RECIPE)
+    return recipe if isinstance(recipe, Recipe) else None
+
+
+def serialize(target: Callable[..., T] | T, *args: Any, **kwargs: Any) -> T:
+    """Call ``target(*args, **kwargs)`` and remember how, so that workers can make the object again.
+
+    ``serialize(obj)`` of something that is no class accepts an object that exists already; it travels by value.
+
+    Raises:
+        RecipeError: The object cannot carry a recipe, or an existing object cannot be pickled.
+    """
+    if not callable(target) or (not isinstance(target, type) and not inspect.isroutine(target) and not (args or kwargs)):
+        dumps(target)
+        return target  # type: ignore[return-value]  # a callable object was given as an object
+    made = target(*args, **kwargs)
+    if recipe_of(made) is None:
+        _remember(made, Recipe(target, args, kwargs))
+    return made  # type: ignore[no-any-return]
+
+
+def serialize_cls(cls: C) -> C:
+    """The name that NNI 2.1 to 2.4 had for `trace`."""
+    return trace(cls)
+
+
+@overload
+def trace(cls: C) -> C: ...
+@overload
+def trace(*, kw_only: bool = ..., inheritable: bool = ...) -> Callable[[C], C]: ...
+def trace(cls: C | None = None, *, kw_only: bool = True, inheritable: bool = False) -> C | Callable[[C], C]:
+    """Class decorator: every instance remembers the arguments it was made with.
+
+    Args:
+        cls: The class; its ``__init__`` is wrapped in place, so that ``super(Cls, self)``, pickling by
+            reference and ``isinstance`` stay as they were.
+        kw_only: Accepted for NNI's scripts; arguments are kept as they were given.
+        inheritable: Instances of subclasses remember theirs too.
+    """
+    if cls is None:
+        return functools.partial(_trace, inheritable=inheritable)
+    return _trace(cls, inheritable=inheritable)
+
+
+def basic_unit(cls: C, basic_unit_tag: bool = True) -> C:
+    """Class decorator: a module that is captured whole, as one node, with its arguments open to choices.
+
+    Use it where nothing inside the module is to be mutated, where its arguments hold a ``ValueChoice``, or where its
+    ``forward`` cannot be traced.
+    """
+    _trace(cls, inheritable=False)
+    setattr(cls, _BASIC_UNIT, basic_unit_tag)
+    return cls
+
+
+def model_wrapper(cls: C) -> C:
+    """Class decorator for the outermost model: instances remember their arguments."""
+    _trace(cls, inheritable=False)
+    setattr(cls, _MODEL_WRAPPED, True)
+    return cls
+
+
+def is_basic_unit(cls_or_instance: Any) -> bool:
+    """Whether the class itself, not a parent of it, was decorated by `basic_unit`."""
+    cls = cls_or_instance if isinstance(cls_or_instance, type) else type(cls_or_instance)
+    return bool(cls.__dict__.get(_BASIC_UNIT, False))
+
+
+def is_model_wrapped(cls_or_instance: Any) -> bool:
+    """Whether the class itself was decorated by `model_wrapper`."""
+    cls = cls_or_instance if isinstance(cls_or_instance, type) else type(cls_or_instance)
+    return bool(cls.__dict__.get(_MODEL_WRAPPED, False))
+
+
+def record(
+    init: Callable[..., None], owner: Callable[[], type], inheritable: bool = False
+) -> Callable[..., None]:
+    """``init`` wrapped so that it remembers its arguments.
+
+    An argument that is still open, a choice, is remembered as it is; ``init`` receives what its ``__retix_default__``
+    returns in its place, so that the object is whole from the start.
+
+    Args:
+        init: The ``__init__`` to wrap.
+        owner: Returns the class whose instances remember; instances of its subclasses do only if ``inheritable``.
+        inheritable: See ``owner``.
+    """
+
+    @functools.wraps(init)
+    def remembering(self: Any, *args: Any, **kwargs: Any) -> None:
+        if type(self) is not owner() and not (inheritable and recipe_of(self) is None):
+            init(self, *args, **kwargs)
+            return
+        init(self, *(_settled(a) for a in args), **{k: _settled(v) for k, v in kwargs.items()})
+        _remember(self, Recipe(type(self), args, kwargs))
+
+    return remembering
+
+
+def dumps(obj: Any) -> bytes:
+    """``obj`` as bytes for a worker: what has a recipe as its recipe, the rest by cloudpickle.
+
+    Raises:
+        RecipeError: Something in it cannot be pickled.
+    """
+    buffer = io.BytesIO()
+    try:
+        _Pickler(buffer).dump(obj)
+    except Exception as error:
+        raise RecipeError(
+            f"{type(obj).__name__} cannot be sent to a worker: {error}",
+            why="something in it holds an open file, a lock, a generator or another live resource",
+            fix="make the resource inside the evaluator, or wrap its class: serialize(Cls, ...) is made again in the worker",
+        ) from error
+    return buffer.getvalue()
+
+
+def loads(data: bytes) -> Any:
+    """The object that `dumps` wrote. Only for bytes that this user's own driver made."""
+    return cloudpickle.loads(data)
+
+
+def importable_name(target: Callable[..., Any]) -> str:
+    """``module.qualname`` of a class or function.
+
+    Raises:
+        RecipeError: Importing that name would not give it back.
+    """
+    module, name = getattr(target, "__module__", None), getattr(target, "__qualname__", None)
+    if module and name and module != "__main__" and "<" not in name:
+        try:
+            if import_name(f"{module}.{name}") is target:
+                return f"{module}.{name}"
+        except RecipeError:
+            pass
+    raise RecipeError(
+        f"{module}.{name} has no importable name",
+        why="it lives in __main__, in a function, or under another name",
+        fix="move it to a module of its own",
+    )
+
+
+def import_name(name: str) -> Any:
+    """Import ``package.module.Class.Inner``.
+
+    Raises:
+        RecipeError: There is no such thing.
+    """
+    parts = name.split(".")
+    for cut in range(len(parts) - 1, 0, -1):
+        try:
+            found: Any = importlib.import_module(".".join(parts[:cut]))
+        except ModuleNotFoundError as error:
+            if error.name and not ".".join(parts[:cut]).startswith(error.name):
+                raise RecipeError(f"importing {name} failed: {error}") from error
+            continue
+        try:
+            return functools.reduce(getattr, parts[cut:], found)
+        except AttributeError:
+            break
+    raise RecipeError(f"there is no {name} to import", fix="check that its module is installed or on PYTHONPATH")
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle carries no types
+    def reducer_override(self, obj: Any) -> Any:
+        recipe = None if isinstance(obj, type) else recipe_of(obj)
+        if recipe is not None:
+            return _make, (recipe.target, recipe.args, dict(recipe.kwargs))
+        return super().reducer_override(obj)
+
+
+def _make(target: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    made = target(*args, **kwargs)
+    if recipe_of(made) is None:
+        _remember(made, Recipe(target, args, kwargs))
+    return made
+
+
+def _trace(cls: C, *, inheritable: bool) -> C:
+    if not isinstance(cls, type):
+        raise RecipeError(f"{cls!r} is no class", fix="decorate the class, not an instance of it")
+    if _TRACED not in cls.__dict__:
+        cls.__init__ = record(cls.__init__, lambda: cls, inheritable)  # type: ignore[misc]
+        setattr(cls, _TRACED, True)
+    return cls
+
+
+def _remember(made: Any, recipe: Recipe) -> None:
+    try:
+        object.__setattr__(made, _RECIPE, recipe)
+    except (AttributeError, TypeError) as error:
+        raise RecipeError(
+            f"an instance of {type(made).__name__} cannot remember how it was made",
+            why="it takes no attributes",
+            fix="pass it as it is; plain values travel by themselves",
+        ) from error
+
+
+def _rebuilt(value: Any) -> Any:
+    recipe = recipe_of(value)
+    return recipe.build() if recipe is not None else _mapped(_rebuilt, value)
+
+
+def _settled(value: Any) -> Any:
+    settle = getattr(type(value), "__retix_default__", None)
+    return settle(value) if settle is not None else _mapped(_settled, value)
+
+
+def _mapped(function: Callable[[Any], Any], value: Any) -> Any:
+    """``value`` with ``function`` applied to the items of plain lists, tuples and dicts."""
+    if type(value) in (list, tuple):
+        return type(value)(function(item) for item in value)
+    if type(value) is dict:
+        return {key: function(item) for key, item in value.items()}
+    return value
+
+
+def _value_to_json(value: Any) -> Any:
+    recipe = None if isinstance(value, type) else recipe_of(value)
+    if recipe is not None:
+        return recipe.to_json()
+    if isinstance(value, tuple):
+        return {"tuple": [_value_to_json(item) for item in value]}
+    if isinstance(value, list):
+        return [_value_to_json(item) for item in value]
+    if isinstance(value, dict):
+        return {"dict": [[_value_to_json(k), _value_to_json(v)] for k, v in value.items()]}
+    if isinstance(value, type) or inspect.isroutine(value):
+        return {"name": importable_name(value)}
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise RecipeError(
+            f"the argument {value!r} cannot be written as JSON", fix="make it by serialize(Cls, ...), or pass plain values"
+        ) from error
+    return value
+
+
+def _value_from_json(data: Any) -> Any:
+    if isinstance(data, list):
+        return [_value_from_json(item) for item in data]
+    if isinstance(data, dict):
+        if "recipe" in data:
+            return Recipe.from_json(data).build()
+        if "tuple" in data:
+            return tuple(_value_from_json(item) for item in data["tuple"])
+        if "dict" in data:
+            return {_value_from_json(k): _value_from_json(v) for k, v in data["dict"]}
+        return import_name(data["name"])
+    return data

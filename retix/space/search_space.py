@@ -1,0 +1,198 @@
+"""A search space: what a strategy may ask of a set of decisions."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from retix.errors import SpaceError
+from retix.space.decision import Choice, Decision, same
+from retix.space.sample import Sample
+
+Pick: TypeAlias = Callable[[Decision], Choice]
+"""Answers one decision; `SearchSpace.walk` calls it for each live decision in order."""
+
+
+class SearchSpace(ABC):
+    """A space that is explored by walking it.
+
+    `walk` asks for one answer after the other and shows only decisions that are alive, so that a strategy
+    needs no idea of conditions, and a space may even invent decisions on the way. Which decisions come, and
+    in which order, depends on nothing but the answers given so far.
+    """
+
+    @abstractmethod
+    def walk(self, pick: Pick) -> Sample:
+        """Ask ``pick`` for an answer to every live decision and return them as a sample.
+
+        Raises:
+            SpaceError: ``pick`` returned something that does not answer its decision.
+        """
+
+    def fingerprint(self, sample: Sample) -> str:
+        """A string that is equal for samples that make the same network."""
+        return sample.key
+
+    @property
+    def size(self) -> int | None:
+        """The exact number of samples, or None where it cannot be counted without walking them all."""
+        return None
+
+    def complete(self, answers: Mapping[str, Any]) -> Sample:
+        """The sample in which ``answers`` are given and every other live decision takes its first answer."""
+        return self.walk(lambda d: answers[d.label] if d.label in answers else d.first())
+
+
+class DecisionSpace(SearchSpace):
+    """The space of a fixed list of decisions.
+
+    Args:
+        decisions: In any order; equal labels are merged, and conditions are brought before what they govern.
+
+    Raises:
+        SpaceError: Two decisions of one label contradict each other, or a condition names an unknown label.
+    """
+
+    def __init__(self, decisions: Iterable[Decision]) -> None:
+        merged: dict[str, Decision] = {}
+        for decision in decisions:
+            known = merged.get(decision.label)
+            merged[decision.label] = known.merged(decision) if known else decision
+        self.decisions: tuple[Decision, ...] = tuple(_sort(merged))
+
+    def walk(self, pick: Pick) -> Sample:
+        answers: dict[str, Choice] = {}
+        for decision in self.decisions:
+            if decision.alive(answers):
+                answers[decision.label] = decision.check(pick(decision))
+        return Sample(answers)
+
+    def grid(self) -> Iterator[Sample]:
+        """Yield every sample once, the last decision changing fastest."""
+        answers: dict[str, Choice] = {}
+
+        def go(index: int) -> Iterator[Sample]:
+            if index == len(self.decisions):
+                yield Sample(answers)
+                return
+            decision = self.decisions[index]
+            if not decision.alive(answers):
+                yield from go(index + 1)
+                return
+            for option in decision.options():
+                answers[decision.label] = option
+                yield from go(index + 1)
+            del answers[decision.label]
+
+        return go(0)
+
+    @property
+    def size(self) -> int:
+        """The exact number of different samples."""
+        return math.prod(_count(group) for group in _independent_groups(self.decisions))
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The decisions as JSON values."""
+        return [decision.to_json() for decision in self.decisions]
+
+    @classmethod
+    def from_json(cls, data: Iterable[Mapping[str, Any]]) -> DecisionSpace:
+        """The space that ``to_json`` wrote."""
+        return cls(Decision.from_json(item) for item in data)
+
+    def __repr__(self) -> str:
+        return f"DecisionSpace({len(self.decisions)} decisions, {self.size:,} samples)"
+
+
+def _parents(decision: Decision) -> set[str]:
+    return {label for condition in decision.when for label, _ in condition}
+
+
+def _sort(decisions: Mapping[str, Decision]) -> Iterator[Decision]:
+    """Yield decisions so that conditions come before what they govern, otherwise in the order given."""
+    done: set[str] = set()
+    pending: set[str] = set()
+
+    def visit(decision: Decision) -> Iterator[Decision]:
+        if decision.label in done:
+            return
+        if decision.label in pending:
+            raise SpaceError(f"the choice {decision.label!r} depends on itself")
+        pending.add(decision.label)
+        for label in sorted(_parents(decision)):
+            if label not in decisions:
+                raise SpaceError(f"the choice {decision.label!r} depends on {label!r}, which does not exist")
+            yield from visit(decisions[label])
+        done.add(decision.label)
+        yield decision
+
+    return itertools.chain.from_iterable(visit(decision) for decision in decisions.values())
+
+
+def _independent_groups(decisions: Sequence[Decision]) -> list[list[Decision]]:
+    """Split decisions into groups that no condition connects, each in the order given."""
+    root = {d.label: d.label for d in decisions}
+
+    def find(label: str) -> str:
+        while root[label] != label:
+            root[label] = root[root[label]]
+            label = root[label]
+        return label
+
+    for decision in decisions:
+        for parent in _parents(decision):
+            root[find(decision.label)] = find(parent)
+    groups: dict[str, list[Decision]] = {}
+    for decision in decisions:
+        groups.setdefault(find(decision.label), []).append(decision)
+    return list(groups.values())
+
+
+def _count(group: Sequence[Decision]) -> int:
+    """Count the samples of decisions given in dependency order, branching only on what governs others.
+
+    Answers that govern nothing are counted together, and once a branch has settled the conditions that
+    connected its decisions, what is left falls apart into groups that are counted on their own.
+    """
+    governing = {label for d in group for label in _parents(d)}
+    head, rest = group[0], group[1:]
+    if not rest:
+        return head.size
+    values = {json.dumps(v): v for d in group for cond in d.when for label, v in cond if label == head.label}
+    if head.label not in governing:
+        return head.size * math.prod(_count(g) for g in _independent_groups(rest))
+    total = sum(_count_given(rest, head.label, value) for value in values.values())
+    others = head.size - len(values)
+    return total + (others * _count_given(rest, head.label, None) if others else 0)
+
+
+def _count_given(rest: Sequence[Decision], label: str, value: Choice | None) -> int:
+    """Count ``rest`` once ``label`` is answered by ``value``, or by something no condition names (None)."""
+    left: list[Decision] = []
+    dead: set[str] = set()
+    for decision in rest:
+        settled = _settle(decision, label, value, dead)
+        if settled is None:
+            dead.add(decision.label)
+        else:
+            left.append(settled)
+    return math.prod(_count(g) for g in _independent_groups(left))
+
+
+def _settle(decision: Decision, label: str, value: Choice | None, dead: set[str]) -> Decision | None:
+    """The decision with its conditions on ``label`` resolved, or None if it cannot be alive any more."""
+    if not decision.when:
+        return decision
+    open_conditions = []
+    for condition in decision.when:
+        refuted = any((k == label and not same(v, value)) or k in dead for k, v in condition)
+        if not refuted:
+            open_conditions.append(tuple(pair for pair in condition if pair[0] != label))
+    if not open_conditions:
+        return None
+    when = () if () in open_conditions else tuple(open_conditions)
+    return Decision(decision.label, decision.candidates, decision.n_chosen, when)

@@ -1,0 +1,114 @@
+"""The floors: a package imports only what lies below it, and only through the other's door."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "retix"
+
+# What each package may import. `recipe` and `errors` share the ground floor: an error only carries data.
+FLOORS: dict[str, set[str]] = {
+    "errors": set(),
+    "recipe": {"errors"},
+    "ir": {"errors"},
+    "space": {"errors"},
+    "nn": {"recipe", "space", "errors"},
+    "trial": {"space", "errors"},
+    "converter": {"ir", "nn", "recipe", "errors"},
+    "codegen": {"ir", "errors"},
+    "mutation": {"ir", "space", "errors"},
+    "weights": {"errors"},
+    "fusion": {"ir", "codegen", "errors"},
+    "hub": {"nn"},
+    "evaluator": {"trial", "recipe", "errors"},
+    "strategy": {"space", "trial", "errors"},
+    "store": {"trial", "space", "errors"},
+    "execution": {"evaluator", "recipe", "weights", "trial", "errors"},
+    "oneshot": {"nn", "space", "evaluator", "trial", "errors"},
+    "experiment": {
+        *("errors", "recipe", "ir", "space", "nn", "trial", "converter", "codegen", "mutation", "weights", "fusion"),
+        *("hub", "evaluator", "strategy", "store", "execution", "oneshot"),
+    },
+    "dashboard": {"store", "ir", "trial", "errors"},
+    "cli": {"experiment", "dashboard", "store", "hub", "trial", "errors"},
+}
+
+# Doors that re-export, above every floor: the public list, and `python -m retix`.
+DOORS = {"__init__", "__main__", "serializer"}
+
+TORCH_FREE = ("errors", "recipe", "ir", "space", "trial", "mutation", "codegen", "store", "strategy")
+
+TORCHSCRIPT_FILES = 2
+
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+
+def package_of(path: Path) -> str:
+    """The floor's name: the first part of the path below the package."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> list[tuple[int, str, bool]]:
+    """Each import as line, dotted module and whether it stands inside a function."""
+    tree = ast.parse(path.read_text())
+    inside = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        for node in ast.walk(function)
+    }
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name, id(node) in inside) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno} imports relatively"
+            found.append((node.lineno, node.module or "", id(node) in inside))
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_go_down_a_floor(path: Path) -> None:
+    """Every import of retix from within retix names a door of a floor below."""
+    here = package_of(path)
+    if here in DOORS:
+        return
+    assert here in FLOORS, f"{here} has no floor: add it to FLOORS and to docs/architecture.md"
+    for line, module, _ in imports_of(path):
+        parts = module.split(".")
+        if parts[0] != "retix" or parts[1:2] == [here]:
+            continue
+        assert len(parts) > 1, f"{path}:{line} imports retix itself"
+        assert parts[1] in FLOORS[here], f"{path}:{line}: {here} may not import {module}"
+        doors = {2} if parts[1] not in ("nn", "evaluator") else {2, 3, 4}
+        assert len(parts) in doors, f"{path}:{line}: import {module} through its package's door"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_import_inside_a_function(path: Path) -> None:
+    """Imports inside functions are for optional dependencies alone."""
+    optional = {"lightning", "fastapi", "uvicorn", "nicegui", "optuna", "ray"}
+    for line, module, inside in imports_of(path):
+        assert not inside or module.split(".")[0] in optional, f"{path}:{line} imports {module} inside a function"
+
+
+@pytest.mark.parametrize("name", TORCH_FREE)
+def test_torch_free_packages(name: str) -> None:
+    """Importing a torch-free package loads no torch."""
+    code = f"import sys, retix.{name}; sys.exit('torch' in sys.modules)"
+    if not ((PACKAGE / name).exists() or (PACKAGE / f"{name}.py").exists()):
+        pytest.skip(f"{name} is not built yet")
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_torchscript_stays_in_two_files() -> None:
+    """TorchScript is deprecated by torch: only two files of the converter may know it."""
+    touching = [p for p in SOURCES if any(word in p.read_text() for word in ("torch.jit", "torch._C"))]
+    assert len(touching) <= TORCHSCRIPT_FILES, touching
+    assert all(package_of(p) == "converter" for p in touching), touching
