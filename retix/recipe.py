@@ -37,11 +37,13 @@ class Recipe:
         target: What was called.
         args: Its positional arguments, as the user gave them.
         kwargs: Its keyword arguments.
+        by_value: The object has a state of its own, such as weights, so that pickling it keeps the object.
     """
 
     target: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+    by_value: bool = False
 
     def build(self) -> Any:
         """Make the object again; objects among the arguments that have recipes are made again first."""
@@ -81,7 +83,11 @@ def recipe_of(obj: Any) -> Recipe | None:
     return recipe if isinstance(recipe, Recipe) else None
 
 
-def serialize(target: Callable[..., T] | T, *args: Any, **kwargs: Any) -> T:
+@overload
+def serialize(target: Callable[..., T], *args: Any, **kwargs: Any) -> T: ...
+@overload
+def serialize(target: T) -> T: ...
+def serialize(target: Any, *args: Any, **kwargs: Any) -> Any:
     """Call ``target(*args, **kwargs)`` and remember how, so that workers can make the object again.
 
     ``serialize(obj)`` of something that is no class accepts an object that exists already; it travels by value.
@@ -89,13 +95,16 @@ def serialize(target: Callable[..., T] | T, *args: Any, **kwargs: Any) -> T:
     Raises:
         RecipeError: The object cannot carry a recipe, or an existing object cannot be pickled.
     """
-    if not callable(target) or (not isinstance(target, type) and not inspect.isroutine(target) and not (args or kwargs)):
+    if not callable(target) or (
+        not isinstance(target, type) and not inspect.isroutine(target) and not (args or kwargs)
+    ):
         dumps(target)
-        return target  # type: ignore[return-value]  # a callable object was given as an object
+        return target
+    recipe = Recipe(target, _copied(args), _copied(kwargs))
     made = target(*args, **kwargs)
     if recipe_of(made) is None:
-        _remember(made, Recipe(target, args, kwargs))
-    return made  # type: ignore[no-any-return]
+        _remember(made, recipe)
+    return made
 
 
 def serialize_cls(cls: C) -> C:
@@ -127,14 +136,14 @@ def basic_unit(cls: C, basic_unit_tag: bool = True) -> C:
     Use it where nothing inside the module is to be mutated, where its arguments hold a ``ValueChoice``, or where its
     ``forward`` cannot be traced.
     """
-    _trace(cls, inheritable=False)
+    _trace(cls, inheritable=False, by_value=True)
     setattr(cls, _BASIC_UNIT, basic_unit_tag)
     return cls
 
 
 def model_wrapper(cls: C) -> C:
     """Class decorator for the outermost model: instances remember their arguments."""
-    _trace(cls, inheritable=False)
+    _trace(cls, inheritable=False, by_value=True)
     setattr(cls, _MODEL_WRAPPED, True)
     return cls
 
@@ -152,17 +161,19 @@ def is_model_wrapped(cls_or_instance: Any) -> bool:
 
 
 def record(
-    init: Callable[..., None], owner: Callable[[], type], inheritable: bool = False
+    init: Callable[..., None], owner: Callable[[], type], inheritable: bool = False, by_value: bool = False
 ) -> Callable[..., None]:
     """``init`` wrapped so that it remembers its arguments.
 
     An argument that is still open, a choice, is remembered as it is; ``init`` receives what its ``__retix_default__``
-    returns in its place, so that the object is whole from the start.
+    returns in its place, so that the object is whole from the start. Lists, tuples and dicts are remembered as they
+    were: what ``init``, or the user, does to them later changes nothing in the recipe.
 
     Args:
         init: The ``__init__`` to wrap.
         owner: Returns the class whose instances remember; instances of its subclasses do only if ``inheritable``.
         inheritable: See ``owner``.
+        by_value: See `Recipe`.
     """
 
     @functools.wraps(init)
@@ -170,8 +181,9 @@ def record(
         if type(self) is not owner() and not (inheritable and recipe_of(self) is None):
             init(self, *args, **kwargs)
             return
+        recipe = Recipe(type(self), _copied(args), _copied(kwargs), by_value)
         init(self, *(_settled(a) for a in args), **{k: _settled(v) for k, v in kwargs.items()})
-        _remember(self, Recipe(type(self), args, kwargs))
+        _remember(self, recipe)
 
     return remembering
 
@@ -186,10 +198,13 @@ def dumps(obj: Any) -> bytes:
     try:
         _Pickler(buffer).dump(obj)
     except Exception as error:
+        path, culprit = _find_culprit(obj)
         raise RecipeError(
             f"{type(obj).__name__} cannot be sent to a worker: {error}",
-            why="something in it holds an open file, a lock, a generator or another live resource",
-            fix="make the resource inside the evaluator, or wrap its class: serialize(Cls, ...) is made again in the worker",
+            where=f"{type(obj).__name__}{path}, a {type(culprit).__name__}" if path else None,
+            why="an open file, a lock, a generator or another live resource cannot be copied to another process",
+            fix="make the resource where it is used, or wrap the class that holds it: serialize(Cls, ...) "
+            "is made again in the worker",
         ) from error
     return buffer.getvalue()
 
@@ -213,7 +228,7 @@ def importable_name(target: Callable[..., Any]) -> str:
         except RecipeError:
             pass
     raise RecipeError(
-        f"{module}.{name} has no importable name",
+        f"{f'{module}.{name}' if name else repr(target)} has no importable name",
         why="it lives in __main__, in a function, or under another name",
         fix="move it to a module of its own",
     )
@@ -243,9 +258,49 @@ def import_name(name: str) -> Any:
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle carries no types
     def reducer_override(self, obj: Any) -> Any:
         recipe = None if isinstance(obj, type) else recipe_of(obj)
-        if recipe is not None:
+        if recipe is not None and not recipe.by_value:
             return _make, (recipe.target, recipe.args, dict(recipe.kwargs))
         return super().reducer_override(obj)
+
+
+def _find_culprit(obj: Any) -> tuple[str, Any]:
+    """The innermost part of ``obj`` that cannot be pickled by itself, after the path that leads to it."""
+    path, seen = "", {id(obj)}
+    while True:
+        for step, part in _parts(obj):
+            if id(part) not in seen and not _can_pickle(part):
+                path, obj = path + step, part
+                seen.add(id(part))
+                break
+        else:
+            return path, obj
+
+
+def _parts(obj: Any) -> list[tuple[str, Any]]:
+    """What pickling ``obj`` would pickle, each after the step that leads to it."""
+    recipe = None if isinstance(obj, type) else recipe_of(obj)
+    if recipe is not None and not recipe.by_value:
+        numbered = [(f".args[{i}]", arg) for i, arg in enumerate(recipe.args)]
+        return numbered + [(f".{name}", arg) for name, arg in recipe.kwargs.items()]
+    if isinstance(obj, (list, tuple)):
+        return [(f"[{i}]", item) for i, item in enumerate(obj)]
+    if isinstance(obj, dict):
+        return [(f"[{key!r}]", item) for key, item in obj.items()]
+    if inspect.isfunction(obj):
+        try:
+            used = inspect.getclosurevars(obj)
+        except ValueError:  # a variable that it closes over has no value yet
+            return []
+        return [(f".{name}", value) for names in (used.nonlocals, used.globals) for name, value in names.items()]
+    return [(f".{name}", value) for name, value in getattr(obj, "__dict__", {}).items()]
+
+
+def _can_pickle(obj: Any) -> bool:
+    try:
+        _Pickler(io.BytesIO()).dump(obj)
+    except Exception:
+        return False
+    return True
 
 
 def _make(target: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -255,11 +310,11 @@ def _make(target: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str
     return made
 
 
-def _trace(cls: C, *, inheritable: bool) -> C:
+def _trace(cls: C, *, inheritable: bool, by_value: bool = False) -> C:
     if not isinstance(cls, type):
         raise RecipeError(f"{cls!r} is no class", fix="decorate the class, not an instance of it")
     if _TRACED not in cls.__dict__:
-        cls.__init__ = record(cls.__init__, lambda: cls, inheritable)  # type: ignore[misc]
+        cls.__init__ = record(cls.__init__, lambda: cls, inheritable, by_value)  # type: ignore[misc]
         setattr(cls, _TRACED, True)
     return cls
 
@@ -282,7 +337,21 @@ def _rebuilt(value: Any) -> Any:
 
 def _settled(value: Any) -> Any:
     settle = getattr(type(value), "__retix_default__", None)
-    return settle(value) if settle is not None else _mapped(_settled, value)
+    if settle is not None:
+        return settle(value)
+    settled = _mapped(_settled, value)
+    # A list without choices stays the user's own: an object may be meant to share it.
+    return value if _holds_the_same(settled, value) else settled
+
+
+def _copied(value: Any) -> Any:
+    return _mapped(_copied, value)
+
+
+def _holds_the_same(new: Any, old: Any) -> bool:
+    if type(old) is dict:
+        return all(new[key] is old[key] for key in old)
+    return type(old) in (list, tuple) and all(a is b for a, b in zip(new, old, strict=True))
 
 
 def _mapped(function: Callable[[Any], Any], value: Any) -> Any:
@@ -310,7 +379,8 @@ def _value_to_json(value: Any) -> Any:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise RecipeError(
-            f"the argument {value!r} cannot be written as JSON", fix="make it by serialize(Cls, ...), or pass plain values"
+            f"the argument {value!r} cannot be written as JSON",
+            fix="make it by serialize(Cls, ...), or pass plain values",
         ) from error
     return value
 

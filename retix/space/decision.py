@@ -65,9 +65,13 @@ class Decision:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "candidates", tuple(freeze(item) for item in self.candidates))
+        when = tuple(tuple((label, freeze(choice)) for label, choice in condition) for condition in self.when)
+        object.__setattr__(self, "when", when)
         if not self.candidates:
             raise SpaceError(f"the choice {self.label!r} has no candidates", fix="give it at least one candidate")
-        if self.n_chosen is not None and not (self.n_chosen == -1 or 1 <= self.n_chosen <= len(self.candidates)):
+        if self.n_chosen is None:
+            _check_distinct(self.label, self.candidates)
+        elif not (self.n_chosen == -1 or 1 <= self.n_chosen <= len(self.candidates)):
             raise SpaceError(
                 f"the choice {self.label!r} picks {self.n_chosen} of {len(self.candidates)} candidates",
                 fix=f"let n_chosen be between 1 and {len(self.candidates)}",
@@ -169,14 +173,25 @@ class Decision:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Decision:
         """The decision that ``to_json`` wrote."""
-        when = tuple(tuple((k, freeze(v)) for k, v in cond) for cond in data.get("when", ()))
+        when = tuple(tuple((k, v) for k, v in cond) for cond in data.get("when", ()))
         weights = data.get("weights")
         return cls(
             data["label"],
-            tuple(freeze(item) for item in data["candidates"]),
+            tuple(data["candidates"]),
             data.get("n_chosen"),
             when,
             tuple(weights) if weights is not None else None,
+        )
+
+
+def _check_distinct(label: str, candidates: tuple[Choice, ...]) -> None:
+    texts = [json.dumps(candidate) for candidate in candidates]
+    if len(set(texts)) < len(texts):
+        twice = next(text for text in texts if texts.count(text) > 1)
+        raise SpaceError(
+            f"the choice {label!r} has the candidate {twice} more than once",
+            why="an answer names its candidate, so that equal candidates are the same answer",
+            fix="name each candidate once, and give it a larger prior weight if it shall come more often",
         )
 
 

@@ -71,31 +71,27 @@ class Expression:
         """The expression as JSON values."""
         raise NotImplementedError
 
-    def _no_number(self) -> NoReturn:
-        raise SpaceError(
-            f"{self!r} is used where a plain number is needed",
-            why="only layers that record their arguments can hold a choice that is still open",
-            fix="take the layer from retix.nn.pytorch instead of torch.nn, or decorate your module with @basic_unit",
-        )
-
-    def __torch_function__(self, *_: Any, **__: Any) -> NoReturn:
+    @classmethod
+    def __torch_function__(
+        cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> NoReturn:
         # torch looks for this method on what it is handed; without it, torch.nn.Linear would answer with its own riddle
-        self._no_number()
+        raise _no_number(next(find_expressions((args, dict(kwargs or {}))), None))
 
     def __bool__(self) -> bool:
-        self._no_number()
+        raise _no_number(self)
 
     def __int__(self) -> int:
-        self._no_number()
+        raise _no_number(self)
 
     def __index__(self) -> int:
-        self._no_number()
+        raise _no_number(self)
 
     def __float__(self) -> float:
-        self._no_number()
+        raise _no_number(self)
 
     def __iter__(self) -> Iterator[Any]:
-        self._no_number()
+        raise _no_number(self)
 
     def __hash__(self) -> int:
         return id(self)
@@ -177,6 +173,14 @@ class Expression:
 
     def __getitem__(self, index: Any) -> Expression:
         return apply("getitem", self, index)
+
+
+def _no_number(expression: Expression | None) -> SpaceError:
+    return SpaceError(
+        f"{'a choice' if expression is None else repr(expression)} is used where a plain number is needed",
+        why="only layers that record their arguments can hold a choice that is still open",
+        fix="take the layer from retix.nn.pytorch instead of torch.nn, or decorate your module with @basic_unit",
+    )
 
 
 class Chosen(Expression):

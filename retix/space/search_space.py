@@ -16,6 +16,9 @@ from retix.space.sample import Sample
 Pick: TypeAlias = Callable[[Decision], Choice]
 """Answers one decision; `SearchSpace.walk` calls it for each live decision in order."""
 
+_UNNAMED = object()
+"""Stands for every answer that no condition names; None cannot, as it may be an answer."""
+
 
 class SearchSpace(ABC):
     """A space that is explored by walking it.
@@ -162,16 +165,26 @@ def _count(group: Sequence[Decision]) -> int:
     head, rest = group[0], group[1:]
     if not rest:
         return head.size
-    values = {json.dumps(v): v for d in group for cond in d.when for label, v in cond if label == head.label}
     if head.label not in governing:
         return head.size * math.prod(_count(g) for g in _independent_groups(rest))
+    named = {json.dumps(v): v for d in group for cond in d.when for label, v in cond if label == head.label}
+    values = {text: value for text, value in named.items() if _answers(head, value)}
     total = sum(_count_given(rest, head.label, value) for value in values.values())
     others = head.size - len(values)
-    return total + (others * _count_given(rest, head.label, None) if others else 0)
+    return total + (others * _count_given(rest, head.label, _UNNAMED) if others else 0)
 
 
-def _count_given(rest: Sequence[Decision], label: str, value: Choice | None) -> int:
-    """Count ``rest`` once ``label`` is answered by ``value``, or by something no condition names (None)."""
+def _answers(decision: Decision, value: Choice) -> bool:
+    """Whether ``value`` answers ``decision``; a condition may name a value that it never takes."""
+    try:
+        decision.check(value)
+    except SpaceError:
+        return False
+    return True
+
+
+def _count_given(rest: Sequence[Decision], label: str, value: Choice) -> int:
+    """Count ``rest`` once ``label`` is answered by ``value``."""
     left: list[Decision] = []
     dead: set[str] = set()
     for decision in rest:
@@ -183,7 +196,7 @@ def _count_given(rest: Sequence[Decision], label: str, value: Choice | None) -> 
     return math.prod(_count(g) for g in _independent_groups(left))
 
 
-def _settle(decision: Decision, label: str, value: Choice | None, dead: set[str]) -> Decision | None:
+def _settle(decision: Decision, label: str, value: Choice, dead: set[str]) -> Decision | None:
     """The decision with its conditions on ``label`` resolved, or None if it cannot be alive any more."""
     if not decision.when:
         return decision

@@ -1,0 +1,93 @@
+"""Python expressions as text that knows its precedence."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+ATOM = 100
+CALL = 90
+POWER = 80
+UNARY = 70
+TERM = 60
+SUM = 50
+SHIFT = 45
+BITAND = 44
+BITXOR = 43
+BITOR = 42
+COMPARISON = 40
+NOT = 30
+AND = 20
+OR = 15
+TERNARY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """Python source of one expression.
+
+    Attributes:
+        text: On one line.
+        precedence: How tightly its outermost operator binds; see the constants of this module.
+    """
+
+    text: str
+    precedence: int = ATOM
+
+    def within(self, precedence: int) -> str:
+        """The text for use as an operand that has to bind at least as tightly as ``precedence``."""
+        return self.text if self.precedence >= precedence else f"({self.text})"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def infix(left: Expression, operator: str, right: Expression, precedence: int) -> Expression:
+    """A binary operation that groups from the left; ``**`` groups from the right."""
+    if operator == "**":
+        return Expression(f"{left.within(precedence + 1)} ** {right.within(UNARY)}", precedence)
+    if precedence == COMPARISON:  # comparisons chain: each side needs to bind tighter
+        return Expression(f"{left.within(precedence + 1)} {operator} {right.within(precedence + 1)}", precedence)
+    return Expression(f"{left.within(precedence)} {operator} {right.within(precedence + 1)}", precedence)
+
+
+def prefix(operator: str, operand: Expression, precedence: int) -> Expression:
+    """A unary operation."""
+    return Expression(f"{operator}{operand.within(precedence)}", precedence)
+
+
+def call(
+    function: str, args: Iterable[Expression | str] = (), kwargs: Mapping[str, Expression | str] | None = None
+) -> Expression:
+    """A call."""
+    parts = [str(arg) for arg in args] + [f"{name}={value}" for name, value in (kwargs or {}).items()]
+    return Expression(f"{function}({', '.join(parts)})", CALL)
+
+
+def method(
+    receiver: Expression, name: str, args: Iterable[Expression] = (), kwargs: Mapping[str, Expression] | None = None
+) -> Expression:
+    """A call of a method."""
+    return call(f"{receiver.within(CALL)}.{name}", args, kwargs)
+
+
+def quote(text: str) -> str:
+    """A string literal as formatters like it: in double quotes unless that needs more escapes."""
+    plain = repr(text)
+    if '"' in text and "'" not in text:
+        return plain
+    return json.dumps(text) if text.isprintable() and text.isascii() else f'"{plain[1:-1]}"'.replace('""', '"')
+
+
+def number(value: complex) -> Expression:
+    """A number, such that reading it back gives the same number."""
+    if isinstance(value, bool):
+        return Expression(str(value))
+    if isinstance(value, float) and not math.isfinite(value):
+        return call("float", [quote(str(value))])
+    if isinstance(value, complex):
+        return Expression(f"complex({value.real!r}, {value.imag!r})", CALL)
+    text = repr(value)
+    return Expression(text, UNARY if text.startswith("-") else ATOM)

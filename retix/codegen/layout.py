@@ -1,0 +1,83 @@
+"""Statements broken into lines the way the common formatters do it, so that they leave generated code as it is."""
+
+from __future__ import annotations
+
+WIDTH = 88
+INDENT = "    "
+
+_PAIRS = {"(": ")", "[": "]", "{": "}"}
+
+
+def break_statement(statement: str, depth: int) -> list[str]:
+    """``statement`` on as few lines as fit, each indented ``depth`` levels.
+
+    A line that is too long is split at its last bracket: the content goes on a line of its own if it fits there, and
+    otherwise each item does, with a comma behind it.
+    """
+    margin = INDENT * depth
+    if len(margin) + len(statement) <= WIDTH:
+        return [margin + statement]
+    span = _last_bracket(statement)
+    if span is None:
+        return [margin + statement]
+    start, end = span
+    head, content, tail = statement[: start + 1], statement[start + 1 : end], statement[end:]
+    items = _split_items(content)
+    inner = margin + INDENT
+    if len(inner) + len(content) <= WIDTH:
+        return [margin + head, inner + content, margin + tail]
+    lines = [margin + head]
+    for item in items:
+        lines += break_statement(item, depth + 1)
+        lines[-1] += ","
+    return [*lines, margin + tail]
+
+
+def _last_bracket(text: str) -> tuple[int, int] | None:
+    """The span of the last outermost bracket that is not empty."""
+    best: tuple[int, int] | None = None
+    stack: list[int] = []
+    for index, char in _code(text):
+        if char in _PAIRS:
+            stack.append(index)
+        elif char in _PAIRS.values() and stack:
+            start = stack.pop()
+            if not stack and index > start + 1:
+                best = (start, index)
+    return best
+
+
+def _split_items(content: str) -> list[str]:
+    """The comma-separated items of a bracket's content."""
+    items: list[str] = []
+    depth = start = 0
+    for index, char in _code(content):
+        if char in _PAIRS:
+            depth += 1
+        elif char in _PAIRS.values():
+            depth -= 1
+        elif char == "," and depth == 0:
+            items.append(content[start:index].strip())
+            start = index + 1
+    last = content[start:].strip()
+    return [*items, last] if last else items
+
+
+def _code(text: str) -> list[tuple[int, str]]:
+    """The characters outside string literals, with their places."""
+    found: list[tuple[int, str]] = []
+    quote = ""
+    index = 0
+    while index < len(text):
+        char = text[index]
+        if quote:
+            if char == "\\":
+                index += 1
+            elif char == quote:
+                quote = ""
+        elif char in "'\"":
+            quote = char
+        else:
+            found.append((index, char))
+        index += 1
+    return found

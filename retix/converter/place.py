@@ -1,0 +1,93 @@
+"""Places in the user's code: which of the frames on the stack is theirs, and what they call a value."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import re
+import types
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from retix.ir import Location
+
+_LIBRARIES = (f"{Path(torch.__file__).parent}/", f"{Path(__file__).parent.parent}/")
+_STACK_ENTRY = re.compile(r"^(?P<file>.+)\((?P<line>\d+)\): ", re.MULTILINE)
+
+
+def _is_users(file: str) -> bool:
+    return not file.startswith(_LIBRARIES) and not file.startswith("<frozen")
+
+
+def find_user_frame(start: types.FrameType | types.TracebackType | None) -> Location | None:
+    """The innermost frame outside torch and retix: of a stack that begins at a frame, or of a traceback."""
+    if isinstance(start, types.TracebackType):
+        found = None
+        while start is not None:
+            file = start.tb_frame.f_code.co_filename
+            found = Location(file, start.tb_lineno) if _is_users(file) else found
+            start = start.tb_next
+        return found
+    while start is not None:
+        if _is_users(start.f_code.co_filename):
+            return Location(start.f_code.co_filename, start.f_lineno)
+        start = start.f_back
+    return None
+
+
+def read_user_frame(stack: str) -> Location | None:
+    """The innermost frame outside torch and retix of a stack as TorchScript keeps it with each node."""
+    for match in _STACK_ENTRY.finditer(stack):
+        if _is_users(match["file"]):
+            return Location(match["file"], int(match["line"]))
+    return None
+
+
+class NameBook:
+    """Finds the variable that a line of the user's code assigns to."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, _File] = {}
+
+    def targets(self, location: Location | None) -> tuple[str, ...]:
+        """The names that the statement at ``location`` assigns, or none if it assigns anything but plain names."""
+        if location is None:
+            return ()
+        if location.file not in self._files:
+            self._files[location.file] = _File(location.file)
+        return self._files[location.file].targets.get(location.line, ())
+
+
+class _File:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @cached_property
+    def targets(self) -> dict[int, tuple[str, ...]]:
+        """Line to assigned names; an inner statement's lines count for it rather than for what surrounds it."""
+        try:
+            tree = ast.parse("".join(linecache.getlines(self._name)))
+        except SyntaxError:
+            return {}
+        found: dict[int, tuple[str, ...]] = {}
+        for node in ast.walk(tree):  # breadth first: inner statements overwrite outer ones
+            if isinstance(node, ast.stmt) and not hasattr(node, "body"):
+                names = _assigned(node)
+                for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+                    found[line] = names
+        return found
+
+
+def _assigned(statement: ast.stmt) -> tuple[str, ...]:
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target = statement.targets[0]
+    elif isinstance(statement, (ast.AugAssign, ast.AnnAssign)):
+        target = statement.target
+    else:
+        return ()
+    elements = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+    if all(isinstance(element, ast.Name) for element in elements):
+        return tuple(element.id for element in elements if isinstance(element, ast.Name))
+    return ()

@@ -1,0 +1,81 @@
+"""The contract that every engine keeps."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Self
+
+from retix.trial import Event, Job
+
+
+class Engine(ABC):
+    """Runs jobs and tells what becomes of them.
+
+    An engine has a number of slots, and each slot runs one job at a time. For every job that was submitted, `events`
+    gives exactly one `Started`, then any number of `Reported` whose steps count from 0, then exactly one of `Finished`,
+    `Failed` and `Cancelled`, and nothing after that. Events of different trials come in any order.
+
+    A trial that raises, hangs, or takes its process down ends in `Failed`; it never ends the engine, and the engine
+    never runs a job a second time: whether a trial is tried again is for the caller to say. An engine belongs to one
+    thread of one process, the driver's. It does nothing between calls that it must be asked for: events wait until
+    `events` is called, and so do time limits.
+
+    An engine is a context manager that closes itself.
+    """
+
+    @property
+    @abstractmethod
+    def capacity(self) -> int:
+        """How many jobs can run at a time; 0 once the engine is closed."""
+
+    @property
+    @abstractmethod
+    def free(self) -> int:
+        """How many slots are idle: one is taken from `submit` until `cancel`, or until `events` gives the end."""
+
+    @abstractmethod
+    def submit(self, job: Job) -> None:
+        """Give a job to an idle slot; returns before the job runs.
+
+        Args:
+            job: What to run. Its trial must not be one that is running.
+
+        Raises:
+            ExecutionError: No slot is idle, the trial is running already, the job's directory cannot be made, or the
+                engine is closed.
+        """
+
+    @abstractmethod
+    def events(self, timeout: float | None = None) -> list[Event]:
+        """What has happened since the last call; waits until something has.
+
+        Args:
+            timeout: Seconds to wait; None waits as long as it takes, 0 does not wait.
+
+        Returns:
+            At least one event, in the order in which they happened for each trial; none if the time was over first.
+
+        Raises:
+            ExecutionError: ``timeout`` is None and no trial is running, so that the wait would never end.
+        """
+
+    @abstractmethod
+    def cancel(self, trial: int) -> None:
+        """End a trial; what it did not report yet is lost, and `Cancelled` follows by `events`.
+
+        Args:
+            trial: The trial's id. Nothing happens if no such trial is running.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """End every trial and every process of the engine; no more events follow. Closing again does nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,123 @@
+"""One trial in this process, from the text of the model to its result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from retix.errors import EvaluationError
+from retix.evaluator import Evaluator, reporting
+from retix.execution.failure import describe_error
+from retix.execution.generated import ModelFactory, find_entry, importing
+from retix.recipe import loads
+from retix.trial import Event, Failed, Failure, FailureKind, Finished, Job, Reported, is_finite, read_metric
+from retix.weights import save_weights
+
+SOURCE_FILE = "model.py"
+WEIGHTS_FILE = "model.safetensors"
+
+
+def run_job(job: Job, emit: Callable[[Event], None]) -> Finished | Failed:
+    """Run one trial in this process.
+
+    Writes ``model.py``, and ``model.safetensors`` if the job asks for it, to the job's directory. Time limits are not
+    this function's business.
+
+    Args:
+        job: What to run.
+        emit: Receives a `Reported` for every intermediate result, in the thread that reports it.
+
+    Returns:
+        How the trial ended. Whatever the trial raises, even SystemExit, is a `Failed`.
+
+    Raises:
+        KeyboardInterrupt: The user interrupted the trial.
+    """
+    run = _Run(job, emit)
+    try:
+        metrics = run.evaluate()
+        failure = _judge(job, metrics)
+        if failure is None:
+            run.save()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        # Lightning's trainers answer an interrupt by sys.exit.
+        if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        failure = describe_error(error, run.phase, run.path)
+    finally:
+        run.is_over = True
+    if failure is not None:
+        return Failed(job.trial, failure, time.time())
+    return Finished(job.trial, metrics, time.time())
+
+
+class _Run:
+    """The reporter of one trial, and what must be known when it ends.
+
+    Attributes:
+        path: The file of the generated module.
+        phase: What an exception means now.
+        is_over: Whether the trial has ended; what threads of it report later is dropped.
+    """
+
+    def __init__(self, job: Job, emit: Callable[[Event], None]):
+        self.path = job.directory / SOURCE_FILE
+        self.phase = FailureKind.IMPORT
+        self.is_over = False
+        self._job = job
+        self._emit = emit
+        self._steps = 0
+        self._result: dict[str, float] = {}
+        self._factory: ModelFactory | None = None
+
+    def evaluate(self) -> dict[str, float]:
+        """Import the model and train it; gives the final result, empty if there was none."""
+        with importing(self._job.source, self.path, f"retix_trial_{self._job.trial}") as module:
+            self._factory = ModelFactory(find_entry(module, self._job.entry))
+            self.phase = FailureKind.NOT_SERIALIZABLE
+            evaluator = _load_evaluator(self._job.evaluator)
+            self.phase = FailureKind.RAISED
+            with reporting(self):
+                returned = evaluator.evaluate(self._factory)
+        if not self._result and returned is not None:
+            self._result = read_metric(returned)
+        return self._result
+
+    def save(self) -> None:
+        """Write the weights of the model that was built last, if the job asks for them."""
+        if self._job.save_weights and self._factory is not None and self._factory.latest is not None:
+            save_weights(self._factory.latest.state_dict(), self._job.directory / WEIGHTS_FILE)
+
+    def intermediate(self, metrics: Mapping[str, float]) -> bool:
+        """Pass an intermediate result on; a trial is stopped early by cancelling it, so the answer is to go on."""
+        if not self.is_over:
+            self._emit(Reported(self._job.trial, self._steps, dict(metrics), time.time()))
+            self._steps += 1
+        return True
+
+    def final(self, metrics: Mapping[str, float]) -> None:
+        """Remember the final result; the last one counts."""
+        self._result = dict(metrics)
+
+
+def _load_evaluator(data: bytes) -> Evaluator:
+    evaluator: Any = loads(data)
+    if not isinstance(evaluator, Evaluator):
+        raise EvaluationError(
+            f"{type(evaluator).__name__} is no evaluator",
+            fix="give the experiment an instance of a subclass of Evaluator",
+        )
+    return evaluator
+
+
+def _judge(job: Job, metrics: Mapping[str, float]) -> Failure | None:
+    if not metrics:
+        message = "the evaluator ended without a final result: call report_final_result, or return the metric"
+        return Failure(FailureKind.NO_METRIC, message)
+    if not is_finite(metrics):
+        values = ", ".join(f"{name}={value}" for name, value in metrics.items())
+        return Failure(FailureKind.NOT_FINITE, f"the final result of trial {job.trial} is not finite: {values}")
+    return None

@@ -1,0 +1,557 @@
+"""Values, nodes and graphs: one ``forward``, and the members it uses."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from retix.errors import GraphError
+from retix.ir.op import Call, Cell, If, LayerChoice, Loop, Member, MemberOp, Module, NodeOp, Return
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A line of the user's code."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Value:
+    """What a node computes, or an input of the graph.
+
+    Attributes:
+        name: Unique within the graph.
+        variable: The user's name for it, or None if they gave it none.
+        producer: The node that computes it, or None for an input.
+        index: Which output of its producer, or which input of the graph.
+    """
+
+    __slots__ = ("_uses", "graph", "index", "name", "producer", "variable")
+
+    def __init__(self, graph: Graph, name: str, producer: Node | None, index: int) -> None:
+        self.graph = graph
+        self.name = name
+        self.producer = producer
+        self.index = index
+        self.variable: str | None = None
+        self._uses: dict[Node, None] = {}
+
+    @property
+    def uses(self) -> tuple[Node, ...]:
+        """The nodes that take this value, each once."""
+        return tuple(self._uses)
+
+    def replace_by(self, other: Value) -> None:
+        """Let every node that takes this value take ``other`` instead.
+
+        Raises:
+            GraphError: ``other`` belongs to another graph, or is computed after one of the uses.
+        """
+        for node in self.uses:
+            if node is not other.producer:
+                node.replace_input(self, other)
+
+    def _copy(self, graph: Graph, producer: Node | None) -> Value:
+        copied = Value(graph, self.name, producer, self.index)
+        copied.variable = self.variable
+        return copied
+
+    def __repr__(self) -> str:
+        return f"%{self.name}"
+
+
+class Node:
+    """One step of a graph.
+
+    Attributes:
+        graph: The graph that it is part of.
+        name: Unique within the graph.
+        op: What it does.
+        args: Positional arguments: literals and values.
+        kwargs: Keyword arguments.
+        outputs: The values it computes.
+        location: The line of the user's code it stands for.
+    """
+
+    __slots__ = ("_next", "_position", "_previous", "args", "graph", "kwargs", "location", "name", "op", "outputs")
+
+    def __init__(
+        self,
+        graph: Graph,
+        name: str,
+        op: NodeOp,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        location: Location | None,
+    ) -> None:
+        self.graph = graph
+        self.name = name
+        self.op = op
+        self.args = args
+        self.kwargs = kwargs
+        self.outputs: tuple[Value, ...] = ()
+        self.location = location
+        self._previous: Node | None = None
+        self._next: Node | None = None
+        self._position = 0
+
+    @property
+    def output(self) -> Value:
+        """The only value it computes.
+
+        Raises:
+            GraphError: It computes several, or none.
+        """
+        if len(self.outputs) != 1:
+            raise GraphError(f"node {self.name!r} has {len(self.outputs)} outputs, not one", fix="use node.outputs")
+        return self.outputs[0]
+
+    @property
+    def inputs(self) -> tuple[Value, ...]:
+        """The values among its arguments, each once, in order."""
+        return tuple(dict.fromkeys(find_values((self.args, self.kwargs))))
+
+    @property
+    def member(self) -> Member | None:
+        """The member that it calls, or None."""
+        return self.graph.members.get(self.op.target) if isinstance(self.op, Call) else None
+
+    @property
+    def operation(self) -> MemberOp | NodeOp:
+        """What it does: the called member's op, or its own."""
+        member = self.member
+        return member.op if member is not None else self.op
+
+    @property
+    def type(self) -> str:
+        """The class of the leaf that it calls, the operator's name, or its kind in lower case."""
+        op = self.operation
+        if isinstance(op, Module):
+            return op.type
+        return str(getattr(op, "name", type(op).__name__.lower()))
+
+    @property
+    def label(self) -> str | None:
+        """The label of the choice that it stands for, if it is one."""
+        return getattr(self.operation, "label", None)
+
+    @property
+    def predecessors(self) -> tuple[Node, ...]:
+        """The nodes whose values it takes, each once."""
+        return tuple(dict.fromkeys(v.producer for v in self.inputs if v.producer is not None))
+
+    @property
+    def successors(self) -> tuple[Node, ...]:
+        """The nodes that take its values, each once."""
+        return tuple(dict.fromkeys(user for value in self.outputs for user in value.uses))
+
+    def set_arguments(self, args: Iterable[Any], kwargs: Mapping[str, Any] | None = None) -> None:
+        """Replace all arguments.
+
+        Raises:
+            GraphError: One is a value of another graph, or computed later.
+        """
+        new_args, new_kwargs = tuple(args), dict(kwargs or {})
+        values = dict.fromkeys(find_values((new_args, new_kwargs)))
+        self.graph._check_editable()
+        self.graph._check_visible(values, self)
+        for value in self.inputs:
+            value._uses.pop(self, None)
+        for value in values:
+            value._uses[self] = None
+        self.args, self.kwargs = new_args, new_kwargs
+
+    def replace_input(self, old: Value, new: Value) -> None:
+        """Take ``new`` wherever ``old`` is among the arguments."""
+        args, kwargs = map_values((self.args, self.kwargs), lambda v: new if v is old else v)
+        self.set_arguments(args, kwargs)
+
+    def update_operation(self, operation: MemberOp | NodeOp | str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Change what the node does, keeping its inputs and outputs.
+
+        Args:
+            operation: An op; or the importable name of a module's class, such as ``torch.nn.Conv2d``. A node that
+                calls a member gets a new member op; every node that calls the same member changes with it.
+            parameters: With a name: the keyword arguments that make the module.
+
+        Raises:
+            GraphError: The node calls no member, and a member op was given.
+        """
+        self.graph._check_editable()
+        op = Module(operation, (), dict(parameters or {})) if isinstance(operation, str) else operation
+        if isinstance(op, MemberOp):
+            if not isinstance(self.op, Call):
+                raise GraphError(
+                    f"node {self.name!r} calls no module, so it cannot become {op!r}",
+                    fix="add a node with graph.add_module and let it replace this one",
+                )
+            origin = self.graph.members[self.op.target].origin
+            self.graph.members[self.op.target] = Member(op, origin)
+        else:
+            self.op = op
+
+    def remove(self) -> None:
+        """Take the node out of its graph.
+
+        Raises:
+            GraphError: Another node takes one of its values, or it is the graph's return.
+        """
+        self.graph._check_editable()
+        if isinstance(self.op, Return):
+            raise GraphError(f"the return of graph {self.graph.name!r} cannot be removed")
+        for value in self.outputs:
+            if value._uses:
+                user = next(iter(value._uses))
+                raise GraphError(
+                    f"node {self.name!r} cannot be removed: {user.name!r} takes its value {value!r}",
+                    fix="let the users take another value first: value.replace_by(other)",
+                )
+        for value in self.inputs:
+            value._uses.pop(self, None)
+        self.graph._unlink(self)
+
+    def __repr__(self) -> str:
+        return f"<node {self.name} of {self.graph.name}: {self.type}>"
+
+
+class Graph:
+    """One ``forward``: inputs, nodes in order, and the members that they use.
+
+    Attributes:
+        name: The key in `Model.graphs`: the path of the module that it stands for.
+        class_name: The name of the user's class.
+        members: The parts of the module by name; a dotted name is a path through ``ModuleList`` and the like.
+        inputs: What ``forward`` takes.
+        region_of: For a branch of `If` or `Loop`: the graph whose members it uses.
+        type: The importable name of a container such as ``torch.nn.Sequential`` that the graph may be written as.
+        frozen: Shared with a fork; edits are refused.
+        canonical_form: What `retix.ir.digest` found, kept while the graph is frozen.
+    """
+
+    __slots__ = (
+        "_dirty",
+        "_end",
+        "_node_names",
+        "_start",
+        "_value_names",
+        "canonical_form",
+        "class_name",
+        "frozen",
+        "inputs",
+        "members",
+        "name",
+        "region_of",
+        "type",
+    )
+
+    def __init__(self, name: str, class_name: str, *, region_of: str | None = None, type: str | None = None) -> None:
+        self.name = name
+        self.class_name = class_name
+        self.members: dict[str, Member] = {}
+        self.inputs: list[Value] = []
+        self.region_of = region_of
+        self.type = type
+        self.frozen = False
+        self.canonical_form: tuple[str, tuple[str, ...]] | None = None
+        self._node_names: dict[str, int] = {}
+        self._value_names: dict[str, int] = {}
+        self._dirty = False
+        self._start: Node | None = None
+        self._end = Node(self, "return", Return(), (None,), {}, None)
+        self._start = self._end
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    @property
+    def nodes(self) -> Iterator[Node]:
+        """The nodes in order, without the return. The walk survives edits of the nodes it has passed."""
+        node = self._start
+        while node is not None and node is not self._end:
+            following = node._next
+            yield node
+            node = following
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.nodes)
+
+    @property
+    def result(self) -> Node:
+        """The node that returns; its one argument is what ``forward`` returns."""
+        return self._end
+
+    def node(self, name: str) -> Node:
+        """The node of that name.
+
+        Raises:
+            GraphError: There is none.
+        """
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise GraphError(
+            f"graph {self.name!r} has no node {name!r}", fix=f"it has {', '.join(n.name for n in self.nodes)}"
+        )
+
+    def is_before(self, first: Node, second: Node) -> bool:
+        """Whether ``first`` runs before ``second``."""
+        if self._dirty:
+            for position, node in enumerate(self.nodes):
+                node._position = position
+            self._dirty = False
+        return second is self._end or (first is not self._end and first._position < second._position)
+
+    # -- editing ------------------------------------------------------------------------------------------------
+
+    def add_input(self, name: str) -> Value:
+        """Append an input to ``forward``."""
+        self._check_editable()
+        value = Value(self, _claim(name, self._value_names), None, len(self.inputs))
+        self.inputs.append(value)
+        return value
+
+    def add(
+        self,
+        op: NodeOp,
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        name: str = "x",
+        n_outputs: int = 1,
+        output_names: Iterable[str] | None = None,
+        before: Node | None = None,
+        after: Node | None = None,
+        location: Location | None = None,
+    ) -> Node:
+        """Add a node.
+
+        Args:
+            op: What it does.
+            args: Positional arguments: literals and values of this graph.
+            kwargs: Keyword arguments.
+            name: The wanted name; a number is put behind it where it is taken.
+            n_outputs: How many values it computes.
+            output_names: The wanted names of its values; otherwise the node's own.
+            before: The node that it is put before; otherwise it comes last, or directly behind ``after``.
+            after: The node that it is put behind.
+            location: The line of the user's code it stands for.
+
+        Raises:
+            GraphError: An argument is a value of another graph or computed later, or the member does not exist.
+        """
+        self._check_editable()
+        if isinstance(op, Return):
+            raise GraphError(f"graph {self.name!r} has its return already", fix="use graph.set_result")
+        node = Node(self, _claim(name, self._node_names), op, tuple(args), dict(kwargs or {}), location)
+        anchor = before or (after._next if after is not None else None) or self._end
+        if anchor.graph is not self:
+            raise GraphError(f"node {anchor.name!r} is part of {anchor.graph.name!r}, not of {self.name!r}")
+        values = dict.fromkeys(find_values((node.args, node.kwargs)))
+        self._check_visible(values, anchor)
+        self._link(node, anchor)
+        names = output_names if output_names is not None else [name] * n_outputs
+        node.outputs = tuple(Value(self, _claim(wanted, self._value_names), node, i) for i, wanted in enumerate(names))
+        for value in values:
+            value._uses[node] = None
+        return node
+
+    def add_member(self, name: str, op: MemberOp, origin: str | None = None) -> str:
+        """Add a part to the module and return the name it got."""
+        self._check_editable()
+        unique, count = name, 1
+        while unique in self.members:
+            unique, count = f"{name}_{count}", count + 1
+        self.members[unique] = Member(op, origin)
+        return unique
+
+    def add_module(
+        self,
+        name: str,
+        type: str,
+        inputs: Iterable[Any],
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        before: Node | None = None,
+        after: Node | None = None,
+    ) -> Node:
+        """Add a leaf module and a node that calls it.
+
+        Args:
+            name: The wanted name of the member and the node.
+            type: The importable name of the class, such as ``torch.nn.ReLU``.
+            inputs: What it is called with.
+            parameters: The keyword arguments that make it.
+            before: See `add`.
+            after: See `add`.
+        """
+        target = self.add_member(name, Module(type, (), dict(parameters or {})))
+        try:
+            return self.add(Call(target), inputs, name=name, before=before, after=after)
+        except GraphError:
+            del self.members[target]
+            raise
+
+    def insert_on(self, value: Value, name: str, type: str, parameters: Mapping[str, Any] | None = None) -> Node:
+        """Put a leaf module of one input behind ``value``; what took ``value`` takes the module's output instead."""
+        users = value.uses
+        first = value.producer._next if value.producer is not None else self._start
+        node = self.add_module(name, type, [value], parameters, before=first)
+        for user in users:
+            user.replace_input(value, node.output)
+        return node
+
+    def set_result(self, result: Any) -> None:
+        """Let ``forward`` return ``result``: a value, or literals and values nested in lists, tuples and dicts."""
+        self._end.set_arguments((result,))
+
+    def rename(self, value: Value, name: str) -> None:
+        """Give a value the user's name for it; a number is put behind its unique name where that is taken."""
+        self._check_editable()
+        value.variable = name
+        if value.name != name:
+            value.name = _claim(name, self._value_names)
+
+    def erase(self, node: Node, replacement: Value) -> None:
+        """Take ``node`` out and let the users of its only value take ``replacement``."""
+        node.output.replace_by(replacement)
+        node.remove()
+
+    def copy(self) -> Graph:
+        """An editable copy that shares nothing but ops and literals."""
+        twin = Graph(self.name, self.class_name, region_of=self.region_of, type=self.type)
+        twin.members = dict(self.members)
+        twin._node_names = dict(self._node_names)
+        twin._value_names = dict(self._value_names)
+        values: dict[Value, Value] = {}
+        for value in self.inputs:
+            values[value] = copied = value._copy(twin, None)
+            twin.inputs.append(copied)
+        translate = values.__getitem__
+        for node in self.nodes:
+            args, kwargs = map_values((node.args, node.kwargs), translate)
+            new = Node(twin, node.name, node.op, args, kwargs, node.location)
+            twin._link(new, twin._end)
+            new.outputs = tuple([v._copy(twin, new) for v in node.outputs])
+            values.update(zip(node.outputs, new.outputs, strict=True))
+            for value in node.inputs:
+                values[value]._uses[new] = None
+        twin.set_result(map_values(self._end.args[0], translate))
+        return twin
+
+    def branches(self) -> Iterator[str]:
+        """Yield the names of the graphs that this one refers to: cells, candidates and branches."""
+        for member in self.members.values():
+            yield from cells_of(member.op)
+        for node in self.nodes:
+            if isinstance(node.op, If):
+                yield from (node.op.then, node.op.otherwise)
+            elif isinstance(node.op, Loop):
+                yield node.op.body
+
+    def __repr__(self) -> str:
+        return f"<graph {self.name}: {len(self)} nodes>"
+
+    # -- keeping order ------------------------------------------------------------------------------------------
+
+    def _link(self, node: Node, anchor: Node) -> None:
+        previous = anchor._previous
+        node._previous, node._next, anchor._previous = previous, anchor, node
+        if previous is None:
+            self._start = node
+        else:
+            previous._next = node
+        if anchor is self._end:
+            node._position = previous._position + 1 if previous is not None else 0
+        else:
+            self._dirty = True
+
+    def _unlink(self, node: Node) -> None:
+        previous, following = node._previous, node._next
+        if previous is None:
+            self._start = following
+        else:
+            previous._next = following
+        if following is not None:
+            following._previous = previous
+        node._previous = node._next = None
+
+    def _check_editable(self) -> None:
+        if self.frozen:
+            raise GraphError(
+                f"graph {self.name!r} is shared with a fork and cannot be edited",
+                fix="take an editable one from the model: model.graph(name)",
+            )
+
+    def _check_visible(self, values: Iterable[Value], at: Node) -> None:
+        for value in values:
+            if value.graph is not self:
+                raise GraphError(f"{value!r} is a value of graph {value.graph.name!r}, not of {self.name!r}")
+            producer = value.producer
+            if producer is None:
+                continue
+            if producer._next is None:
+                raise GraphError(f"{value!r} was computed by {producer.name!r}, which was removed")
+            if not self.is_before(producer, at):
+                raise GraphError(
+                    f"node {at.name!r} cannot take {value!r}: {producer.name!r} computes it later",
+                    fix="put the node behind the one whose value it takes",
+                )
+
+
+def _claim(wanted: str, taken: dict[str, int]) -> str:
+    """``wanted`` as a Python identifier, with a number behind it if it is taken already."""
+    base = re.sub(r"\W", "_", wanted)
+    if not base or base[0].isdigit():
+        base = f"x{base}"
+    if keyword.iskeyword(base):
+        base += "_"
+    name = base
+    while name in taken:
+        name, taken[base] = f"{base}_{taken[base]}", taken[base] + 1
+    taken[name] = 1
+    return name
+
+
+def cells_of(op: MemberOp) -> Iterator[str]:
+    """Yield the graphs that a member is an instance of, or might become."""
+    if isinstance(op, Cell):
+        yield op.graph
+    elif isinstance(op, LayerChoice):
+        for _, candidate in op.candidates:
+            yield from cells_of(candidate.op)
+
+
+def find_values(argument: Any) -> Iterator[Value]:
+    """Yield the values in ``argument``, also inside lists, tuples, dicts and slices."""
+    if isinstance(argument, Value):
+        yield argument
+    elif isinstance(argument, (list, tuple)):
+        for item in argument:
+            yield from find_values(item)
+    elif isinstance(argument, dict):
+        for item in argument.values():
+            yield from find_values(item)
+    elif isinstance(argument, slice):
+        yield from find_values((argument.start, argument.stop, argument.step))
+
+
+def map_values(argument: Any, function: Callable[[Value], Any]) -> Any:
+    """``argument`` with every value in it, also inside lists, tuples, dicts and slices, replaced."""
+    if isinstance(argument, Value):
+        return function(argument)
+    if isinstance(argument, tuple):
+        return tuple([map_values(item, function) for item in argument])
+    if isinstance(argument, list):
+        return [map_values(item, function) for item in argument]
+    if isinstance(argument, dict):
+        return {key: map_values(item, function) for key, item in argument.items()}
+    if isinstance(argument, slice):
+        parts = (argument.start, argument.stop, argument.step)
+        return slice(*(map_values(part, function) for part in parts))
+    return argument

@@ -1,0 +1,136 @@
+"""A model: named graphs, where to begin, and how it came to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from retix.errors import GraphError
+from retix.ir import codec
+from retix.ir.digest import digest_model
+from retix.ir.graph import Graph, Node
+from retix.ir.history import ClassSource, Mutation
+from retix.ir.text import print_model
+from retix.ir.verify import find_violations
+from retix.ir.view import to_networkx
+
+if TYPE_CHECKING:
+    import networkx
+
+
+@dataclass(slots=True)
+class Model:
+    """Named graphs, the root among them, and where the model comes from.
+
+    Attributes:
+        graphs: Every graph by name, also those shared with forks; take one for editing through `graph`.
+        root_name: The graph of the outermost module.
+        sources: Users' classes that cannot be imported, by the type under which leaves name them.
+        ties: Groups of parameter paths of the base model that are one and the same tensor.
+        evaluator: The evaluator as JSON, or None.
+        history: What mutators chose, oldest first.
+    """
+
+    graphs: dict[str, Graph]
+    root_name: str
+    sources: dict[str, ClassSource] = field(default_factory=dict)
+    ties: tuple[tuple[str, ...], ...] = ()
+    evaluator: Any = None
+    history: tuple[Mutation, ...] = ()
+
+    @property
+    def root(self) -> Graph:
+        """The outermost module's graph, editable."""
+        return self.graph(self.root_name)
+
+    def graph(self, name: str) -> Graph:
+        """The graph of that name, editable: one that is shared with a fork is copied first.
+
+        Raises:
+            GraphError: There is none.
+        """
+        graph = self.graphs.get(name)
+        if graph is None:
+            raise GraphError(f"the model has no graph {name!r}", fix=f"it has {', '.join(self.graphs)}")
+        if graph.frozen:
+            graph = self.graphs[name] = graph.copy()
+        return graph
+
+    def nodes(self, *, label: str | None = None, type: str | None = None) -> Iterator[Node]:
+        """Yield nodes of all graphs, editable.
+
+        Args:
+            label: Only those that stand for the choice of that label.
+            type: Only those that call a leaf of that class or apply that operator.
+        """
+        for name in tuple(self.graphs):
+            shared = self.graphs[name]
+            wanted = [
+                node.name
+                for node in shared.nodes
+                if (label is None or node.label == label) and (type is None or node.type == type)
+            ]
+            if wanted:
+                graph = self.graph(name)
+                by_name = {node.name: node for node in graph.nodes}
+                yield from (by_name[n] for n in wanted)
+
+    def get_nodes_by_label(self, label: str) -> list[Node]:
+        """The nodes that stand for the choice of that label."""
+        return list(self.nodes(label=label))
+
+    def get_nodes_by_type(self, type_name: str) -> list[Node]:
+        """The nodes that call a leaf of that class, such as ``torch.nn.Conv2d``, or apply that operator."""
+        return list(self.nodes(type=type_name))
+
+    def fork(self) -> Model:
+        """A model that can be edited without changing this one.
+
+        Graphs are shared, and frozen, until one side asks for one by `graph`; then that side gets a copy.
+        """
+        for graph in self.graphs.values():
+            graph.frozen = True
+        return Model(dict(self.graphs), self.root_name, dict(self.sources), self.ties, self.evaluator, self.history)
+
+    def verify(self) -> None:
+        """Check every rule of the IR.
+
+        Raises:
+            GraphError: Some are broken; the message lists all of them and shows the graphs concerned.
+        """
+        violations = find_violations(self)
+        if violations:
+            names = dict.fromkeys(v.graph for v in violations if v.graph in self.graphs)
+            listed = "\n".join(f"  - {v}" for v in violations)
+            raise GraphError(
+                f"the model breaks {len(violations)} rule{'s' if len(violations) > 1 else ''} of the IR:\n{listed}\n"
+                + "\n".join(print_model(self, only=tuple(names)).splitlines())
+            )
+
+    def digest(self) -> str:
+        """A string that is equal for models that compute the same graph, whatever things are called in it.
+
+        Names, labels, dead nodes and the order of nodes do not count. What is still open counts by its label.
+        """
+        return digest_model(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """The model as JSON values, without loss."""
+        return codec.model_to_json(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Model:
+        """The model that `to_json` wrote.
+
+        Raises:
+            GraphError: A newer retix wrote it, or it is no model.
+        """
+        return cls(**codec.model_fields_from_json(data))
+
+    def to_networkx(self) -> networkx.MultiDiGraph:
+        """The nodes of all graphs as a networkx graph, each with its type, graph and text."""
+        return to_networkx(self)
+
+    def __str__(self) -> str:
+        return print_model(self)

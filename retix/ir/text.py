@@ -1,0 +1,88 @@
+"""The canonical printed form of models and graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from retix.ir.graph import Graph, Node
+from retix.ir.literal import format_arguments, format_literal
+from retix.ir.op import (
+    Attribute,
+    Call,
+    Cell,
+    ChooseInputs,
+    Constant,
+    Function,
+    If,
+    LayerChoice,
+    Loop,
+    MemberOp,
+    Module,
+    NodeOp,
+    Tensor,
+)
+
+if TYPE_CHECKING:
+    from retix.ir.model import Model
+
+
+def print_model(model: Model, only: tuple[str, ...] | None = None) -> str:
+    """Every graph of the model, or those named, the root first."""
+    names = [model.root_name] + [name for name in model.graphs if name != model.root_name]
+    return "\n\n".join(print_graph(model.graphs[n]) for n in names if n in model.graphs and (only is None or n in only))
+
+
+def print_graph(graph: Graph) -> str:
+    """One graph: its members, its nodes in order, and what it returns."""
+    return "\n".join(_lines(graph))
+
+
+def _lines(graph: Graph) -> Iterator[str]:
+    owner = f" in {graph.region_of}" if graph.region_of else ""
+    yield f"graph {graph.name} ({graph.class_name}{owner}) takes {', '.join(map(repr, graph.inputs)) or 'nothing'} {{"
+    for name, member in graph.members.items():
+        yield f"  .{name} = {format_member(member.op)}"
+    for node in graph.nodes:
+        yield f"  {format_node(node)}"
+    yield f"  return {format_literal(graph.result.args[0])}"
+    yield "}"
+
+
+def format_node(node: Node) -> str:
+    """One node on one line."""
+    outputs = f"{', '.join(map(repr, node.outputs))} = " if node.outputs else ""
+    return f"{outputs}{_format_op(node.op)}({format_arguments(node.args, node.kwargs)})"
+
+
+def _format_op(op: NodeOp) -> str:
+    match op:
+        case Call(target):
+            return f".{target}"
+        case Function(name):
+            return name
+        case Attribute(target):
+            return f"attribute.{target}"
+        case Constant():
+            return "constant"
+        case ChooseInputs(label, n_candidates, n_chosen, reduction):
+            many = "any" if n_chosen == -1 else n_chosen
+            return f"choose[{label}: {many} of {n_candidates}, {reduction}]"
+        case If(then, otherwise):
+            return f"if[{then} | {otherwise}]"
+        case Loop(body, n_carried):
+            return f"loop[{body}, {n_carried} carried]"
+    return "return"
+
+
+def format_member(op: MemberOp) -> str:
+    """A member on one line."""
+    match op:
+        case Module():
+            return format_literal(op)
+        case Cell(graph):
+            return f"cell {graph}"
+        case LayerChoice(label, candidates):
+            return f"choice[{label}] {{{'; '.join(f'{name}: {format_member(m.op)}' for name, m in candidates)}}}"
+        case Tensor(shape, dtype, init, kind):
+            return f"{kind} {dtype}{list(shape)} = {format_literal(init)}"

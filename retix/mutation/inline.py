@@ -1,0 +1,178 @@
+"""Choices written in the model itself, as ordinary mutators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from retix.errors import SpaceError
+from retix.ir import (
+    Call,
+    Cell,
+    ChooseInputs,
+    Constant,
+    Function,
+    Graph,
+    LayerChoice,
+    Member,
+    MemberOp,
+    Model,
+    Module,
+    Node,
+    Open,
+    Value,
+)
+from retix.mutation.mutator import Mutator
+from retix.space import Choice, Decision, evaluate, expression_from_json
+
+
+class InlineMutator(Mutator):
+    """Makes every choice that is open in the model, in the order in which its graphs use them.
+
+    One label is one decision and is asked once. What only a candidate that was not chosen contains is never asked, so
+    conditional decisions come out by themselves.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("inline")
+
+    def mutate(self, model: Model) -> None:
+        _Resolver(self, model).resolve(model.root_name)
+
+    def ask(self, decision: Decision) -> Choice:
+        """Ask a decision that has its label already."""
+        return self._ask(decision)
+
+
+class _Resolver:
+    """Makes the choices of one model."""
+
+    def __init__(self, mutator: InlineMutator, model: Model) -> None:
+        self.mutator = mutator
+        self.model = model
+        self.asked: dict[str, Decision] = {}
+        self.answers: dict[str, Choice] = {}
+        self.done: set[str] = set()
+
+    def ask(self, decision: Decision) -> Choice:
+        known = self.asked.get(decision.label)
+        if known is not None:
+            known.merged(decision)  # refuses contradicting candidates
+        else:
+            self.asked[decision.label] = decision
+            self.answers[decision.label] = self.mutator.ask(decision)
+        return self.answers[decision.label]
+
+    def resolve(self, name: str) -> None:
+        """Make the choices of a graph and of those that it uses, in the order of its nodes."""
+        if name in self.done:
+            return
+        self.done.add(name)
+        shared = self.model.graphs[name]
+        graph = self.model.graph(name) if _is_open(shared) else shared
+        owner_name = graph.region_of or name
+        for node in list(graph.nodes):
+            if isinstance(node.op, Call):
+                self._resolve_member(owner_name, node.op.target)
+            elif isinstance(node.op, ChooseInputs):
+                self._resolve_inputs(graph, node, node.op)
+            else:
+                for branch in _branches(node):
+                    self.resolve(branch)
+
+    def _resolve_member(self, owner_name: str, target: str) -> None:
+        owner = self.model.graphs[owner_name]
+        member = owner.members.get(target)
+        if member is None:
+            return
+        settled = self._settle(member)
+        if settled is not member:
+            self.model.graph(owner_name).members[target] = settled
+        if isinstance(settled.op, Cell):
+            self.resolve(settled.op.graph)
+
+    def _settle(self, member: Member) -> Member:
+        """The member with its choices made; the same object if it has none."""
+        op = member.op
+        if isinstance(op, LayerChoice):
+            answer = self.ask(Decision(op.label, tuple(name for name, _ in op.candidates), weights=op.weights))
+            return self._settle(dict(op.candidates)[answer])
+        if isinstance(op, Module) and any(_find_open((op.args, dict(op.kwargs)))):
+            return replace(member, op=self._settle_module(op))
+        return member
+
+    def _settle_module(self, module: Module) -> Module:
+        for item in _find_open((module.args, dict(module.kwargs))):
+            for decision in expression_from_json(item.expression).decisions():
+                self.ask(decision)
+        try:
+            filled: Module = self._filled(module)
+            return filled
+        except SpaceError as error:
+            raise SpaceError(f"{module.type}: {error.what}", where=error.where, why=error.why, fix=error.fix) from error
+
+    def _filled(self, argument: Any) -> Any:
+        if isinstance(argument, Open):
+            return evaluate(expression_from_json(argument.expression), self.answers)
+        if isinstance(argument, Module):
+            kwargs = {key: self._filled(item) for key, item in argument.kwargs.items()}
+            return replace(argument, args=self._filled(argument.args), kwargs=kwargs)
+        if isinstance(argument, (list, tuple)):
+            return type(argument)(self._filled(item) for item in argument)
+        if isinstance(argument, dict):
+            return {key: self._filled(item) for key, item in argument.items()}
+        return argument
+
+    def _resolve_inputs(self, graph: Graph, node: Node, op: ChooseInputs) -> None:
+        chosen = self.ask(Decision(op.label, tuple(range(op.n_candidates)), op.n_chosen, weights=op.weights))
+        candidates: list[Value] = [node.args[0][index] for index in chosen]
+        result = _reduce(graph, node, candidates, op.reduction)
+        result.variable = result.variable or node.output.variable
+        graph.erase(node, result)
+
+
+def _reduce(graph: Graph, node: Node, values: list[Value], reduction: str) -> Value:
+    """What becomes of the chosen inputs, computed before ``node``."""
+
+    def add(op: Any, *args: Any, name: str) -> Value:
+        return graph.add(op, args, name=name, before=node, location=node.location).output
+
+    if reduction == "none":
+        return add(Constant(), list(values), name="inputs")
+    if len(values) == 1:
+        return values[0]
+    if reduction == "concat":
+        return add(Function("aten::cat"), list(values), 1, name="cat")
+    total = values[0]
+    for value in values[1:]:
+        total = add(Function("aten::add"), total, value, name="add")
+    return total if reduction == "sum" else add(Function("aten::div"), total, len(values), name="mean")
+
+
+def _is_open(graph: Graph) -> bool:
+    return any(isinstance(node.op, ChooseInputs) for node in graph.nodes) or any(
+        _is_open_op(member.op) for member in graph.members.values()
+    )
+
+
+def _is_open_op(op: MemberOp) -> bool:
+    return isinstance(op, LayerChoice) or (isinstance(op, Module) and any(_find_open((op.args, dict(op.kwargs)))))
+
+
+def _find_open(argument: Any) -> Iterator[Open]:
+    if isinstance(argument, Open):
+        yield argument
+    elif isinstance(argument, Module):
+        yield from _find_open((argument.args, dict(argument.kwargs)))
+    elif isinstance(argument, (list, tuple)):
+        for item in argument:
+            yield from _find_open(item)
+    elif isinstance(argument, dict):
+        yield from _find_open(list(argument.values()))
+
+
+def _branches(node: Node) -> Iterator[str]:
+    return (
+        branch for field in ("then", "otherwise", "body") if isinstance(branch := getattr(node.op, field, None), str)
+    )

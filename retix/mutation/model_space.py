@@ -1,0 +1,78 @@
+"""The space of models that a base model and its mutators span."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from retix.errors import SpaceError
+from retix.ir import Model
+from retix.mutation.inline import InlineMutator
+from retix.mutation.mutator import Answer, Mutator, answers
+from retix.space import Choice, Decision, Pick, Sample, SearchSpace
+
+
+class MutationSpace(SearchSpace):
+    """A base model, its inline choices, and mutators applied behind them in order.
+
+    Decisions come up while the mutators run, so that they may depend on each other in any way.
+
+    Args:
+        base_model: The captured model, choices open.
+        mutators: Applied after the inline choices.
+
+    Raises:
+        SpaceError: Two choices of one label contradict each other.
+    """
+
+    def __init__(self, base_model: Model, mutators: Sequence[Mutator] = ()) -> None:
+        self.base_model = base_model
+        self.mutators: tuple[Mutator, ...] = (InlineMutator(), *mutators)
+        self._latest: tuple[Sample, Model] | None = None
+
+    def walk(self, pick: Pick) -> Sample:
+        asked: dict[str, Decision] = {}
+        picked: dict[str, Choice] = {}
+
+        def answer(decision: Decision) -> Choice:
+            known = asked.get(decision.label)
+            if known is not None:
+                known.merged(decision)  # refuses contradicting candidates
+                return picked[decision.label]
+            asked[decision.label] = decision
+            picked[decision.label] = decision.check(pick(decision))
+            return picked[decision.label]
+
+        model = self._apply(answer)
+        sample = Sample(picked)
+        self._latest = (sample, model)
+        return sample
+
+    def build(self, sample: Mapping[str, Any]) -> Model:
+        """The model of ``sample``, verified.
+
+        Raises:
+            SpaceError: The sample lacks an answer, or holds one to a choice that this model does not have.
+            MutationError: A mutator failed.
+        """
+        if self._latest is not None and self._latest[0] == sample:
+            return self._latest[1]
+        model = self._apply(answers(sample))
+        used = {label for mutation in model.history for label, _ in mutation.choices}
+        unknown = sorted(set(sample) - used)
+        if unknown:
+            raise SpaceError(
+                f"the sample answers {', '.join(map(repr, unknown))}, which this model does not ask",
+                why="the label does not exist, or belongs to a candidate that was not chosen",
+                fix="leave it out",
+            )
+        return model
+
+    def fingerprint(self, sample: Sample) -> str:
+        return self.build(sample).digest()
+
+    def _apply(self, answer: Answer) -> Model:
+        model = self.base_model
+        for mutator in self.mutators:
+            model = mutator.apply(model, answer)
+        return model

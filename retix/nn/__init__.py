@@ -1,0 +1,1 @@
+"""Layers and choices, by framework."""

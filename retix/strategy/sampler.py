@@ -1,0 +1,88 @@
+"""Random samples that pass a filter and, on request, make no network twice."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from retix.errors import SpaceError
+from retix.space import Sample, SearchSpace
+from retix.strategy.unexplored import Unexplored
+
+ModelFilter: TypeAlias = Callable[[Sample], bool]
+"""Whether a sample may be proposed; the same sample always gets the same answer."""
+
+
+class Sampler:
+    """Draws samples that may be proposed.
+
+    One draw looks at different samples only, so that it ends in a small space with an exact answer.
+
+    Args:
+        dedup: Whether a network, told apart by ``space.fingerprint``, may come only once.
+        model_filter: Refuses samples; None accepts all.
+        limit: How many samples one draw looks at before it gives up, which bounds its time in a space too large to
+            be looked through.
+    """
+
+    def __init__(self, dedup: bool, model_filter: ModelFilter | None = None, limit: int = 100_000) -> None:
+        self._dedup = dedup
+        self._filter = model_filter
+        self._limit = limit
+        self._unexplored = Unexplored()
+        self._seen: set[str] = set()
+        self._has_accepted = False
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing new can come any more."""
+        return self._dedup and self._unexplored.empty
+
+    def draw(self, space: SearchSpace, rng: random.Random) -> Sample | None:
+        """Draw a sample that may be proposed, or None if none was found.
+
+        Raises:
+            SpaceError: The filter has refused everything so far.
+        """
+        unexplored = self._unexplored if self._dedup else Unexplored()
+        for _ in range(self._limit):
+            sample = unexplored.draw(space, rng)
+            if sample is None:
+                break
+            if self.accept(space, sample):
+                return sample
+        if self._has_accepted:
+            return None
+        raise SpaceError(
+            "model_filter refused "
+            + ("every model of the space" if unexplored.empty else f"each of {self._limit:,} models drawn in a row"),
+            fix="let model_filter return True for models that may be tried, or widen the space",
+        )
+
+    def accept(self, space: SearchSpace, sample: Sample) -> bool:
+        """Whether ``sample`` may be proposed; if so, its network counts as proposed from now on."""
+        if self._filter is not None and not self._filter(sample):
+            return False
+        if self._dedup:
+            network = hashlib.blake2b(space.fingerprint(sample).encode(), digest_size=16).hexdigest()
+            if network in self._seen:
+                return False
+            self._seen.add(network)
+        self._has_accepted = True
+        return True
+
+    def state(self) -> dict[str, Any]:
+        """What was drawn and accepted, as JSON values."""
+        return {
+            "unexplored": self._unexplored.state(),
+            "seen": sorted(self._seen),
+            "has_accepted": self._has_accepted,
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        self._unexplored.load_state(state["unexplored"])
+        self._seen = set(state["seen"])
+        self._has_accepted = state["has_accepted"]

@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from retix.errors import ConfigError, ExecutionError
+from retix.execution import LocalEngine
+from retix.trial import Cancelled, Event, Failed, FailureKind, Finished, Job, Reported
+from tests.execution import jobs
+from tests.execution.jobs import MODEL, events_until, make_job
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[LocalEngine]:
+    """One engine for all tests: a worker takes seconds to start."""
+    with LocalEngine(2, threads=1) as engine:
+        yield engine
+
+
+def finish(engine: LocalEngine, job: Job) -> Event:
+    """The last event of a job."""
+    engine.submit(job)
+    return events_until(engine, lambda events: any(isinstance(e, Finished | Failed | Cancelled) for e in events))[-1]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for what happens in another process."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.01)
+
+
+def is_running(process: int) -> bool:
+    """Whether a process exists and is no zombie."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def start_hanging(engine: LocalEngine, directory: Path, **fields: float) -> tuple[int, int]:
+    """Submit a trial that hangs, as trial 1; the ids of its worker and of a child of it."""
+    note = directory / "note"
+    engine.submit(make_job(directory, jobs.hang, arguments={"note": note}, **fields))
+    events_until(engine, lambda events: any(isinstance(event, Reported) for event in events))
+    worker, child = (int(word) for word in note.read_text().split())
+    assert is_running(worker)
+    assert is_running(child)
+    return worker, child
+
+
+def test_surroundings_of_a_worker(engine: LocalEngine, tmp_path: Path) -> None:
+    """A worker leads a session of its own, sees no GPU and uses as many threads as it may."""
+    last = finish(engine, make_job(tmp_path, jobs.report_from))
+    assert isinstance(last, Finished)
+    assert last.metrics["pid"] != os.getpid()
+    assert last.metrics["alone"] == 1
+    assert last.metrics["threads"] == last.metrics["OMP_NUM_THREADS"] == last.metrics["MKL_NUM_THREADS"] == 1
+
+
+def test_workers_stay_warm(engine: LocalEngine, tmp_path: Path) -> None:
+    """One trial after another runs in the same process."""
+    lasts = [finish(engine, make_job(tmp_path, jobs.report_from, trial=trial)) for trial in (1, 2)]
+    assert len({last.metrics["pid"] for last in lasts if isinstance(last, Finished)}) == 1
+
+
+def test_surroundings_are_restored(engine: LocalEngine, tmp_path: Path) -> None:
+    """A trial that changes the working directory and sys.path does not harm the next one."""
+    assert isinstance(finish(engine, make_job(tmp_path, jobs.wander)), Finished)
+    assert isinstance(finish(engine, make_job(tmp_path, jobs.report_three, trial=2)), Finished)
+
+
+def test_output_goes_to_the_trial(engine: LocalEngine, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What Python, C code and children print lands in the files of its own trial, and nowhere else."""
+    first, second = (make_job(tmp_path, jobs.print_lines, trial=trial) for trial in (1, 2))
+    finish(engine, first)
+    finish(engine, second)
+    for job in (first, second):
+        lines = (job.directory / "stdout.log").read_text().splitlines()
+        assert sorted(lines) == ["from C", "from Python", "from a child"]
+        assert (job.directory / "stderr.log").read_text() == "to stderr\n"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_forked_child_has_no_voice(engine: LocalEngine, tmp_path: Path) -> None:
+    """A child that the trial forked neither reports nor takes the place of its parent."""
+    engine.submit(make_job(tmp_path, jobs.fork_and_leave))
+    events = events_until(engine, lambda events: any(isinstance(event, Finished) for event in events))
+    assert not any(isinstance(event, Reported) for event in events)
+    assert isinstance(finish(engine, make_job(tmp_path, jobs.report_three, trial=2)), Finished)
+
+
+def test_two_trials_at_a_time(engine: LocalEngine, tmp_path: Path) -> None:
+    """Two trials that each wait for the other both finish."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    engine.submit(make_job(tmp_path, jobs.meet, trial=1, arguments={"mine": here, "theirs": there}))
+    engine.submit(make_job(tmp_path, jobs.meet, trial=2, arguments={"mine": there, "theirs": here}))
+    events = events_until(engine, lambda events: sum(isinstance(e, Finished | Failed) for e in events) == 2)
+    assert sum(isinstance(event, Finished) for event in events) == 2
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "end"),
+    [
+        (jobs.die, {"number": signal.SIGKILL}, "was killed by SIGKILL, as the system does when memory runs out"),
+        (jobs.die, {"number": signal.SIGSEGV}, "was killed by SIGSEGV"),
+        (jobs.vanish, {}, "exited with status 5"),
+    ],
+)
+def test_a_dying_worker(
+    engine: LocalEngine, tmp_path: Path, function: Callable[..., None], arguments: dict[str, int], end: str
+) -> None:
+    """A worker that dies costs its trial; the failure says how it died, and the next trial gets a worker."""
+    job = make_job(tmp_path, function, arguments=arguments)
+    last = finish(engine, job)
+    assert isinstance(last, Failed)
+    assert last.failure.kind is FailureKind.KILLED
+    assert f"{end} while it ran trial 1" in last.failure.message
+    if function is jobs.die:
+        assert (job.directory / "stdout.log").read_text() == "last words\n"
+    if arguments.get("number") == signal.SIGSEGV:
+        assert "Segmentation fault" in last.failure.traceback
+        assert "in die" in last.failure.traceback
+    assert engine.free == 2
+
+
+def test_a_hanging_trial(engine: LocalEngine, tmp_path: Path) -> None:
+    """Past its time limit a trial is ended with everything it started, and the engine goes on."""
+    worker, child = start_hanging(engine, tmp_path, time_limit=1.0)
+    last = events_until(engine, bool)[-1]
+    assert isinstance(last, Failed)
+    assert last.failure.kind is FailureKind.TIMEOUT
+    assert "time limit of 1 s" in last.failure.message
+    wait_until(lambda: not is_running(worker) and not is_running(child))
+    assert isinstance(finish(engine, make_job(tmp_path, jobs.report_three, time_limit=60.0)), Finished)
+
+
+def test_cancelling_a_running_trial(engine: LocalEngine, tmp_path: Path) -> None:
+    """A cancelled trial ends at once, with everything it started."""
+    worker, child = start_hanging(engine, tmp_path)
+    with pytest.raises(ExecutionError, match="running already"):
+        engine.submit(make_job(tmp_path, jobs.report_three))
+    engine.cancel(1)
+    assert [type(event) for event in engine.events(0.0)] == [Cancelled]
+    wait_until(lambda: not is_running(worker) and not is_running(child))
+
+
+def test_an_idle_worker_that_died(engine: LocalEngine, tmp_path: Path) -> None:
+    """A worker that died between two trials costs no trial; a job larger than any pipe reaches its successor."""
+    last = finish(engine, make_job(tmp_path, jobs.report_from))
+    assert isinstance(last, Finished)
+    worker = int(last.metrics["pid"])
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: not is_running(worker))
+    large = make_job(tmp_path, jobs.report_from, trial=2, source=MODEL + "# " + "x" * 3_000_000)
+    last = finish(engine, large)
+    assert isinstance(last, Finished)
+    assert last.metrics["pid"] != worker
+
+
+def test_a_directory_that_cannot_be_made(engine: LocalEngine, tmp_path: Path) -> None:
+    """The error names the trial, and the slot stays free."""
+    (tmp_path / "1").write_text("in the way")
+    with pytest.raises(ExecutionError, match="directory of trial 1"):
+        engine.submit(make_job(tmp_path, jobs.report_three))
+    assert engine.free == 2
+
+
+def test_a_worker_that_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If workers cannot import what they need, the trial's failure shows why."""
+    (tmp_path / "torch.py").write_text("raise ImportError('a broken torch')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with LocalEngine(1) as engine:
+        last = finish(engine, make_job(tmp_path, jobs.report_three))
+    assert isinstance(last, Failed)
+    assert last.failure.kind is FailureKind.KILLED
+    assert "exited with status 1 before it could take trial 1" in last.failure.message
+    assert "a broken torch" in last.failure.traceback
+
+
+@pytest.mark.parametrize("numbers", [{"concurrency": 0}, {"threads": 0}, {"gpus_per_trial": -1}])
+def test_numbers_without_meaning(numbers: dict[str, int]) -> None:
+    """A number that is too small is named."""
+    with pytest.raises(ConfigError, match=f"{next(iter(numbers))} is "):
+        LocalEngine(**{"concurrency": 1, **numbers})
+
+
+def test_too_few_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GPUs are counted among those that the driver's environment leaves visible."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6")
+    with pytest.raises(ConfigError, match="need 4 GPUs, and there are 3"):
+        LocalEngine(2, gpus_per_trial=2)
+
+
+def test_a_script_without_guard(tmp_path: Path) -> None:
+    """A plain script runs once, its neighbours import in the worker, nothing is printed, and no process stays."""
+    (tmp_path / "neighbour.py").write_text("import os\n\ndef score():\n    return float(os.getpid())\n")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\nfrom pathlib import Path\nimport neighbour\nfrom retix.execution import LocalEngine\n"
+        "from tests.execution.jobs import events_until, make_job\n\n"
+        "def evaluate(model_cls):\n    print('in the worker', sys.argv[1])\n    return neighbour.score()\n\n"
+        "engine = LocalEngine(1)\nengine.submit(make_job(Path('out'), evaluate))\n"
+        "events = events_until(engine, lambda events: len(events) == 2)\nprint(int(events[-1].metrics['default']))\n"
+    )
+    command = [sys.executable, "-W", "error", str(script), "--flag"]
+    ended = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert not is_running(int(ended.stdout))
+    assert (tmp_path / "out" / "1" / "stdout.log").read_text() == "in the worker --flag\n"
+
+
+def test_a_killed_driver(tmp_path: Path) -> None:
+    """If the driver is killed, its busy workers and their children end, even one that holds the interpreter's lock."""
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom retix.execution import LocalEngine\n"
+        "from tests.execution.jobs import hang, make_job\n"
+        "here = Path(sys.argv[1])\nengine = LocalEngine(2)\n"
+        "for trial in (1, 2):\n"
+        "    arguments = {'note': here / f'note{trial}', 'holding': trial == 2}\n"
+        "    engine.submit(make_job(here, hang, trial=trial, arguments=arguments))\n"
+        "while True:\n    engine.events()\n"
+    )
+    notes = [tmp_path / "note1", tmp_path / "note2"]
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT) as driver:
+        try:
+            wait_until(lambda: all(note.exists() for note in notes))
+            processes = [int(word) for note in notes for word in note.read_text().split()]
+            assert all(is_running(process) for process in processes)
+        finally:
+            driver.kill()
+    wait_until(lambda: not any(is_running(process) for process in processes))
