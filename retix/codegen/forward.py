@@ -218,7 +218,8 @@ class _Writer:
 
     def _write_if(self, node: Node, op: If, depth: int, live: set[Value], place: str | None) -> None:
         condition, *given = node.args
-        names = [self.scope.declare(v, live | set(node.inputs)) if v.uses else None for v in node.outputs]
+        # the branches assign at their very end, all at once: a name that only they still read may be taken
+        names = [self.scope.declare(v, live) if v.uses else None for v in node.outputs]
         self.body.add(f"if {self.render(condition)}:", depth, place)
         for keyword_, branch in (("", op.then), ("else:", op.otherwise)):
             region = self.model.graphs[branch]

@@ -128,8 +128,8 @@ def _branch(model: Model, graph: Graph, other: Graph) -> None:
     names = [left.name if isinstance(left, Value) else "x" for left, _ in tail.meeting]
     merged = graph.add(If(train.name, eval_.name), (training, *taken), output_names=names, before=anchor)
     meets = list(zip(tail.meeting, merged.outputs, strict=True))
-    for (left, _), output in meets:
-        output.variable = left.variable if isinstance(left, Value) else None
+    for pair, output in meets:
+        output.variable = next((v.variable for v in pair if isinstance(v, Value) and v.variable), None)
     for node, twin in [*tail.nodes, (graph.result, other.result)]:
         _take_merged(node, twin, meets)
         _merge_node(node, twin)
@@ -173,7 +173,7 @@ def _meet(left: Any, right: Any, twins: Translation, inside: set[Value], meeting
     if isinstance(left, Value) and isinstance(right, Value):
         if twins.get(left) is right:
             return True
-        if left in inside or right in twins.values() and any(twins.get(v) is right for v in inside):
+        if left in inside or any(twins.get(value) is right for value in inside):
             return False
         meeting[left, right] = None
         return True
