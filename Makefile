@@ -14,7 +14,6 @@ $(STAMP): pyproject.toml constraints.txt
 
 run: $(STAMP)
 	$(BIN)/python examples/digits.py
-	$(BIN)/python -I -S examples/reproduce.py
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q

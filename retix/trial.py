@@ -148,6 +148,7 @@ class Job:
         directory: Where the trial's files go: ``model.py``, ``stdout.log``, ``stderr.log``, ``model.safetensors``.
         time_limit: Seconds the trial may run, or None.
         save_weights: Whether the worker writes the trained weights to ``model.safetensors``.
+        seed: Seeds Python, numpy and torch before the model is built; None leaves them as they are.
     """
 
     trial: int
@@ -157,6 +158,7 @@ class Job:
     directory: Path
     time_limit: float | None = None
     save_weights: bool = True
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ FLOORS: dict[str, set[str]] = {
     "oneshot": {"nn", "space", "evaluator", "trial", "errors"},
     "experiment": {
         *("errors", "recipe", "ir", "space", "nn", "trial", "converter", "codegen", "mutation", "weights", "fusion"),
-        *("hub", "evaluator", "strategy", "store", "execution", "oneshot"),
+        *("hub", "evaluator", "strategy", "store", "execution", "oneshot", "dashboard"),
     },
     "dashboard": {"store", "ir", "trial", "errors"},
     "cli": {"experiment", "dashboard", "store", "hub", "trial", "errors"},

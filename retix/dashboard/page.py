@@ -75,10 +75,9 @@ def start(directory: str | Path, port: int) -> Page:
         ConfigError: The port cannot be used, the optional packages are missing, or the page did not start.
         StoreError: The experiment cannot be read.
     """
-    check_extra()
+    check_port(port)
     reader = StoreReader(directory)
     reader.info()
-    _check_port(port)
     command = [sys.executable, "-m", "retix.dashboard", str(reader.directory), "--port", str(port), "--with-parent"]
     with (reader.directory / _LOG).open("wb") as log:
         # In a session of its own, Ctrl-C in the terminal reaches the driver alone, which ends the page when it is done.
@@ -94,7 +93,13 @@ def start(directory: str | Path, port: int) -> Page:
     return page
 
 
-def _check_port(port: int) -> None:
+def check_port(port: int) -> None:
+    """Refuse a port on which no page can be served.
+
+    Raises:
+        ConfigError: The port does not exist or is in use, or the optional packages are missing.
+    """
+    check_extra()
     if not 1 <= port <= 65535:
         raise ConfigError(f"the port {port} does not exist", fix="use a port from 1024 to 65535")
     with socket.socket() as probe:

@@ -91,3 +91,10 @@ def find_entry(module: ModuleType, entry: str) -> Callable[..., nn.Module]:
     if not callable(found):
         raise ExecutionError(f"the generated module defines no class {entry!r}", where=module.__file__)
     return found  # type: ignore[no-any-return]  # whatever can be called is taken for the model's class
+
+
+@contextmanager
+def building(source: str, entry: str, path: Path, name: str) -> Iterator[ModelFactory]:
+    """The model of a generated module, ready to be built in the ``with`` block; see `importing`, `find_entry`."""
+    with importing(source, path, name) as module:
+        yield ModelFactory(find_entry(module, entry))

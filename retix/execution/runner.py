@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy
+import torch
+
 from retix.errors import EvaluationError
 from retix.evaluator import Evaluator, reporting
 from retix.execution.failure import describe_error
-from retix.execution.generated import ModelFactory, find_entry, importing
+from retix.execution.generated import ModelFactory, building
 from retix.recipe import loads
 from retix.trial import Event, Failed, Failure, FailureKind, Finished, Job, Reported, is_finite, read_metric
 from retix.weights import save_weights
@@ -75,11 +79,12 @@ class _Run:
 
     def evaluate(self) -> dict[str, float]:
         """Import the model and train it; gives the final result, empty if there was none."""
-        with importing(self._job.source, self.path, f"retix_trial_{self._job.trial}") as module:
-            self._factory = ModelFactory(find_entry(module, self._job.entry))
+        name = f"retix_trial_{self._job.trial}"
+        with building(self._job.source, self._job.entry, self.path, name) as self._factory:
             self.phase = FailureKind.NOT_SERIALIZABLE
             evaluator = _load_evaluator(self._job.evaluator)
             self.phase = FailureKind.RAISED
+            _seed(self._job.seed)
             with reporting(self):
                 returned = evaluator.evaluate(self._factory)
         if not self._result and returned is not None:
@@ -101,6 +106,14 @@ class _Run:
     def final(self, metrics: Mapping[str, float]) -> None:
         """Remember the final result; the last one counts."""
         self._result = dict(metrics)
+
+
+def _seed(seed: int | None) -> None:
+    """Let a trial's random numbers depend on its seed alone, whatever its worker ran before."""
+    if seed is not None:
+        random.seed(seed)
+        numpy.random.seed(seed)
+        torch.manual_seed(seed)
 
 
 def _load_evaluator(data: bytes) -> Evaluator:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from retix.errors import SpaceError
 from retix.space.decision import Choice, Decision, freeze
@@ -39,7 +39,14 @@ OPERATORS: dict[str, Callable[..., Any]] = {
 """What an expression can do, by the name it has in JSON."""
 
 
-class Expression:
+if TYPE_CHECKING:
+    # a choice may stand wherever a plain value may, so type checkers are to accept it everywhere
+    _AnyType = Any
+else:
+    _AnyType = object
+
+
+class Expression(_AnyType):  # type: ignore[misc]  # that is the purpose
     """A value that depends on decisions.
 
     Compare, add, index and round it like the number it will be; nothing is computed until `evaluate`.

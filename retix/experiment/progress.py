@@ -1,0 +1,99 @@
+"""How a search is going, in the terminal."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.text import Text
+
+from retix.trial import Reported, Trial, TrialState
+
+
+class Progress:
+    """Shows trials done of the budget, running, failed, the best, and the time left.
+
+    In a terminal it is one line that keeps changing. Elsewhere each trial that ends is a line of its own.
+
+    Args:
+        budget: How many trials will be run, or None if that is not known.
+        maximize: Whether a higher metric is better.
+        console: Where to write.
+    """
+
+    def __init__(self, budget: int | None, maximize: bool, console: Console | None = None) -> None:
+        self._console = console or Console(highlight=False)
+        self._budget = budget
+        self._maximize = maximize
+        self._begin = time.monotonic()
+        self._states: dict[int, TrialState] = {}
+        self._best: Trial | None = None
+        self._live = Live(self, console=self._console, refresh_per_second=4) if self._console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def trial_changed(self, trial: Trial) -> None:
+        """Count a trial, and show it if it has ended."""
+        self._states[trial.id] = trial.state
+        if trial.state is TrialState.SUCCEEDED and self._is_best(trial):
+            self._best = trial
+        if trial.state.is_final and trial.state is not TrialState.DUPLICATE:
+            if self._live is None:
+                self._console.print(f"trial {trial.id} {_outcome(trial)}  |  {self.summary()}", soft_wrap=True)
+            elif trial.failure is not None:
+                self._live.console.print(f"trial {trial.id} {escape(_outcome(trial))}", soft_wrap=True)
+
+    def trial_reported(self, trial: Trial, report: Reported) -> None:
+        """Intermediate results are not shown."""
+
+    def summary(self) -> str:
+        """The search in one line."""
+        states = list(self._states.values())
+        duplicates = states.count(TrialState.DUPLICATE)
+        done = sum(state.is_final for state in states) - duplicates
+        parts = [
+            f"{done}/{self._budget or '?'} trials",
+            f"{states.count(TrialState.RUNNING)} running",
+            f"{states.count(TrialState.FAILED)} failed",
+        ]
+        parts += [f"{duplicates} duplicates"] if duplicates else []
+        if self._best is not None:
+            parts.append(f"best {self._best.metric:.4g} (trial {self._best.id})")
+        if self._budget is not None and 0 < done < self._budget:
+            left = (time.monotonic() - self._begin) / done * (self._budget - done)
+            parts.append(f"about {_duration(left)} left")
+        return ", ".join(parts)
+
+    def __rich__(self) -> Text:
+        return Text(self.summary())
+
+    def _is_best(self, trial: Trial) -> bool:
+        if self._best is None or self._best.metric is None or trial.metric is None:
+            return trial.metric is not None
+        return trial.metric > self._best.metric if self._maximize else trial.metric < self._best.metric
+
+
+def _outcome(trial: Trial) -> str:
+    if trial.failure is not None:
+        first_line = trial.failure.message.split("\n")[0]
+        return f"{trial.state} ({trial.failure.kind}): {first_line}"
+    return f"{trial.state} {trial.metric:.4g}" if trial.metric is not None else str(trial.state)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
