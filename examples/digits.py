@@ -78,9 +78,8 @@ def main():
         val_dataloaders=pl.DataLoader(serialize(Digits, train=False), batch_size=360),
         max_epochs=12,
     )
-    strategy = RegularizedEvolution(population_size=10, sample_size=4, seed=1)
-    exp = RetiariiExperiment(Net(), evaluator, [], strategy)
-    config = RetiariiExeConfig("local", experiment_name="digits", max_trial_number=24, trial_concurrency=2)
+    exp = RetiariiExperiment(Net(), evaluator, [], RegularizedEvolution(population_size=10, sample_size=4, seed=1))
+    config = RetiariiExeConfig("local", max_trial_number=24, trial_concurrency=2)
     config.experiment_working_directory = RUNS
     exp.run(config)
 
@@ -93,8 +92,8 @@ def main():
         shutil.copy(exp.directory(best) / name, RUNS / f"best_{name}")
     (RUNS / "best_accuracy.txt").write_text(f"{best.metric}\n")
     # -I -S leaves out every place that retix could be imported from; the script refuses to run where it still can be
-    check = [sys.executable, "-I", "-S", str(Path(__file__).with_name("reproduce.py")), sysconfig.get_path("purelib")]
-    subprocess.run(check, check=True)
+    script = Path(__file__).with_name("reproduce.py")
+    subprocess.run([sys.executable, "-I", "-S", script, sysconfig.get_path("purelib")], check=True)
 
 
 if __name__ == "__main__":
