@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from retix.errors import EvaluationError
 from retix.evaluator.report import PrintingReporter, RememberingReporter, reporting
@@ -21,7 +21,12 @@ class Evaluator(ABC):
     An evaluator is the arguments it was made with, and nothing else: it is sent to workers as its class and arguments,
     two are equal if they were made alike, and `evaluate` leaves no trace in it, so that one evaluator serves any number
     of models in one process. Subclasses write `evaluate`; their constructor's arguments are remembered by themselves.
+
+    Attributes:
+        optimize_mode: Whether a higher or a lower default metric is better, where the evaluator knows.
     """
+
+    optimize_mode: Literal["maximize", "minimize"] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

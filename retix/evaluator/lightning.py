@@ -126,6 +126,8 @@ class Classification(_Supervised):
         EvaluationError: A loader is missing, or the trainer has no such argument.
     """
 
+    optimize_mode = "maximize"
+
     def __init__(
         self,
         criterion: Callable[[], nn.Module] | nn.Module = nn.CrossEntropyLoss,
@@ -161,6 +163,8 @@ class Regression(_Supervised):
     Raises:
         EvaluationError: A loader is missing, or the trainer has no such argument.
     """
+
+    optimize_mode = "minimize"
 
     def __init__(
         self,

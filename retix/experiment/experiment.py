@@ -143,7 +143,7 @@ class RetiariiExperiment:
         evaluator = dumps(self._evaluator)
         space = self.space
         space.complete({})
-        mode = _optimize_mode(config, self._strategy)
+        mode = _optimize_mode(config, self._strategy, self._evaluator)
         with ExitStack() as stack:
             engine = stack.enter_context(
                 LocalEngine(
@@ -289,16 +289,21 @@ def _check_strategy(strategy: Any) -> Strategy:
     )
 
 
-def _optimize_mode(config: RetiariiExeConfig, strategy: Strategy) -> OptimizeMode:
-    """What the settings say, or the strategy, or ``maximize``.
+def _optimize_mode(config: RetiariiExeConfig, strategy: Strategy, evaluator: Evaluator) -> OptimizeMode:
+    """What the settings, the strategy or the evaluator say, or ``maximize``.
 
     Raises:
-        ConfigError: Settings and strategy say different things.
+        ConfigError: They say different things.
     """
-    said: OptimizeMode | None = getattr(strategy, "optimize_mode", None)
-    if said is not None and config.optimize_mode not in (None, said):
+    said: dict[str, OptimizeMode | None] = {
+        "the settings": config.optimize_mode,
+        type(strategy).__name__: getattr(strategy, "optimize_mode", None),
+        type(evaluator).__name__: evaluator.optimize_mode,
+    }
+    modes = {who: mode for who, mode in said.items() if mode is not None}
+    if len(set(modes.values())) > 1:
         raise ConfigError(
-            f"the settings say optimize_mode = {config.optimize_mode!r}, and the strategy {said!r}",
-            fix="set it in one place",
+            "the search would go the wrong way: " + ", ".join(f"{who} says {mode!r}" for who, mode in modes.items()),
+            fix="let all say the same, such as RegularizedEvolution(optimize_mode='minimize') for Regression",
         )
-    return config.optimize_mode or said or "maximize"
+    return next(iter(modes.values()), "maximize")

@@ -100,6 +100,7 @@ class RegularizedEvolution(Strategy):
         _check_least("dedup_retries", dedup_retries, 0)
         if not 0 <= mutation_prob <= 1:
             raise ConfigError(f"mutation_prob is {mutation_prob!r}", fix="give a probability between 0 and 1")
+        self.optimize_mode = optimize_mode
         self._sign = 1.0 if optimize_mode == "maximize" else -1.0
         self._population_size = population_size
         self._sample_size = sample_size
