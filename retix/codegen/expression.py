@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -22,6 +23,9 @@ NOT = 30
 AND = 20
 OR = 15
 TERNARY = 10
+
+_SIMPLE = re.compile(r"-?(\d[\w.]*|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)")
+"""What formatters write ``**`` around without spaces: numbers and dotted names, with or without a minus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +49,11 @@ class Expression:
 
 
 def infix(left: Expression, operator: str, right: Expression, precedence: int) -> Expression:
-    """A binary operation that groups from the left; ``**`` groups from the right."""
+    """A binary operation that groups from the left; ``**`` groups from the right, and hugs names and numbers."""
     if operator == "**":
-        return Expression(f"{left.within(precedence + 1)} ** {right.within(UNARY)}", precedence)
+        base, exponent = left.within(precedence + 1), right.within(UNARY)
+        simple = _SIMPLE.fullmatch(base) and _SIMPLE.fullmatch(exponent)
+        return Expression(f"{base}**{exponent}" if simple else f"{base} ** {exponent}", precedence)
     if precedence == COMPARISON:  # comparisons chain: each side needs to bind tighter
         return Expression(f"{left.within(precedence + 1)} {operator} {right.within(precedence + 1)}", precedence)
     return Expression(f"{left.within(precedence)} {operator} {right.within(precedence + 1)}", precedence)
@@ -81,7 +87,7 @@ def quote(text: str) -> str:
     return json.dumps(text) if text.isprintable() and text.isascii() else f'"{plain[1:-1]}"'.replace('""', '"')
 
 
-def number(value: complex) -> Expression:
+def number(value: bool | int | float | complex) -> Expression:  # each is written in its own way
     """A number, such that reading it back gives the same number."""
     if isinstance(value, bool):
         return Expression(str(value))

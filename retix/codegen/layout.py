@@ -8,15 +8,20 @@ INDENT = "    "
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 
-def break_statement(statement: str, depth: int) -> list[str]:
+def break_statement(statement: str, depth: int, trailing: int = 0) -> list[str]:
     """``statement`` on as few lines as fit, each indented ``depth`` levels.
 
     A line that is too long is split at its last bracket: the content goes on a line of its own if it fits there, and
     otherwise each item does, with a comma behind it.
+
+    Args:
+        statement: One line.
+        depth: Levels of indentation.
+        trailing: How many characters will follow on its last line.
     """
     margin = INDENT * depth
-    if len(margin) + len(statement) <= WIDTH:
-        return [margin + statement]
+    if len(margin) + len(statement) + trailing <= WIDTH:
+        return [(margin + statement).rstrip()]
     span = _last_bracket(statement)
     if span is None:
         return [margin + statement]
@@ -28,7 +33,7 @@ def break_statement(statement: str, depth: int) -> list[str]:
         return [margin + head, inner + content, margin + tail]
     lines = [margin + head]
     for item in items:
-        lines += break_statement(item, depth + 1)
+        lines += break_statement(item, depth + 1, trailing=1)
         lines[-1] += ","
     return [*lines, margin + tail]
 

@@ -56,7 +56,7 @@ def write_literal(argument: Any, imports: Imports, value: Callable[[Value], Expr
 
 
 def write_module(module: Module, imports: Imports) -> Expression:
-    """The call that makes a leaf."""
+    """The call that makes an object."""
     args = [write_literal(item, imports).text for item in module.args]
     kwargs = {name: write_literal(item, imports).text for name, item in module.kwargs.items()}
     return call(imports.name(module.type), args, kwargs)

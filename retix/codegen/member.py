@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from retix.codegen.expression import quote
-from retix.codegen.imports import Imports
-from retix.codegen.literal import write_module
+from retix.codegen.template import HoleWriter, write_list
 from retix.errors import GenerationError
 from retix.ir import Cell, Graph, LayerChoice, Member, Module, Tensor
-
-CellWriter = Callable[[str], str]
-"""Writes the expression that makes an instance of a graph's class."""
 
 
 @dataclass(slots=True)
@@ -44,9 +40,9 @@ class MemberNames:
 
     def _place(self, name: str, graph: Graph) -> None:
         member = graph.members[name]
-        parts = name.split(".")
+        parts = _split(name)
         for cut in range(1, len(parts)):
-            owner = graph.members.get(".".join(parts[:cut]))
+            owner = graph.members.get(".".join(name.split(".")[:cut]))
             if owner is not None and not isinstance(owner.op, Tensor):
                 self._inside.add(name)  # part of a member that makes it itself
                 return
@@ -63,7 +59,7 @@ class MemberNames:
         if name in self._flat:
             return f"self.{self._flat[name]}"
         text, part = "self", self._root
-        for depth, key in enumerate(name.split(".")):
+        for depth, key in enumerate(_split(name)):
             known = part.parts.get(key) if part is not None else None
             if depth == 0 or name in self._inside:
                 text += f"[{key}]" if key.isdigit() else f".{key}"
@@ -81,31 +77,38 @@ class MemberNames:
         if name in self._flat:
             return self._flat[name]
         keys, part = [], self._root
-        for depth, key in enumerate(name.split(".")):
+        for depth, key in enumerate(_split(name)):
             keys.append(str(list(part.parts).index(key)) if depth and part.is_list() else key)
             part = part.parts[key]
         return ".".join(keys)
 
-    def definitions(self, imports: Imports, cell: CellWriter) -> Iterator[str]:
+    def definitions(self, writer: HoleWriter) -> Iterator[str]:
         """Yield the statements of ``__init__`` that make the members."""
         for name, part in self._root.parts.items():
+            writer.member = name
             if part.member is not None and isinstance(part.member.op, Tensor):
-                yield _define_tensor(name, part.member.op, imports)
+                yield _define_tensor(name, part.member.op, writer)
             else:
-                yield f"self.{name} = {_make(part, imports, cell)}"
+                yield f"self.{name} = {_make(part, writer)}"
 
 
-def _make(part: _Part, imports: Imports, cell: CellWriter) -> str:
+def _split(name: str) -> list[str]:
+    """The parts of a member's name; an item of a container that became a class of its own is an attribute."""
+    first, *rest = name.split(".")
+    return [f"layer{first}" if first.isdigit() else first, *rest]
+
+
+def _make(part: _Part, writer: HoleWriter) -> str:
     if part.member is not None:
-        return make_member(part.member, imports, cell)
-    made = {name: _make(child, imports, cell) for name, child in part.parts.items()}
+        return make_member(part.member, writer)
     if part.is_list():
-        return f"{imports.name('torch.nn.ModuleList')}([{', '.join(made.values())}])"
-    items = ", ".join(f"{quote(name)}: {text}" for name, text in made.items())
-    return f"{imports.name('torch.nn.ModuleDict')}({{{items}}})"
+        items = [_make(child, writer) for child in part.parts.values()]
+        return f"{writer.imports.name('torch.nn.ModuleList')}({write_list(items, spread=False)})"
+    made = ", ".join(f"{quote(name)}: {_make(child, writer)}" for name, child in part.parts.items())
+    return f"{writer.imports.name('torch.nn.ModuleDict')}({{{made}}})"
 
 
-def make_member(member: Member, imports: Imports, cell: CellWriter) -> str:
+def make_member(member: Member, writer: HoleWriter) -> str:
     """The expression that makes a member.
 
     Raises:
@@ -113,18 +116,18 @@ def make_member(member: Member, imports: Imports, cell: CellWriter) -> str:
     """
     match member.op:
         case Module():
-            return write_module(member.op, imports).text
+            return writer.module(member.op)
         case Cell(graph):
-            return cell(graph)
+            return writer.cell(graph, writer)
         case LayerChoice(label):
             raise GenerationError(f"the choice {label!r} is still open", fix="make it first")
     raise GenerationError(f"{member.op!r} is no module")
 
 
-def _define_tensor(name: str, tensor: Tensor, imports: Imports) -> str:
-    made = write_module(tensor.init, imports).text
+def _define_tensor(name: str, tensor: Tensor, writer: HoleWriter) -> str:
+    made = writer.module(tensor.init)
     if tensor.kind == "parameter":
         frozen = "" if tensor.requires_grad else ", requires_grad=False"
-        return f"self.{name} = {imports.name('torch.nn.Parameter')}({made}{frozen})"
+        return f"self.{name} = {writer.imports.name('torch.nn.Parameter')}({made}{frozen})"
     persistent = tensor.kind == "buffer" and tensor.persistent
     return f"self.register_buffer({quote(name)}, {made}{'' if persistent else ', persistent=False'})"

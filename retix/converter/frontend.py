@@ -1,54 +1,55 @@
-"""What a trace tells the lowering about calls."""
+"""What lowering needs to know of a captured program, traced or scripted."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
-from torch.utils import _pytree as pytree
 
-from retix.converter.lower import LeafCallee
-from retix.converter.trace import LEAF, Trace
 from retix.ir import Location
 
 
-class TraceFrontend:
-    """Reads a `Trace`."""
+@dataclass(frozen=True, slots=True)
+class LeafCallee:
+    """One call of a leaf.
 
-    def __init__(self, trace: Trace) -> None:
-        self._trace = trace
+    Attributes:
+        args: Its positional arguments, nested as they were given: values of the lowering, and plain Python values.
+        kwargs: Its keyword arguments, likewise.
+        outputs: For each output of the call as TorchScript has it, the way to it within what the leaf returns: steps
+            of a pytree path. None where the call's output is what the leaf returns.
+        location: The user's line.
+        capture: Captures another module, called with the same arguments.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    outputs: tuple[tuple[Any, ...], ...] | None
+    location: Location | None
+    capture: Callable[[torch.nn.Module, str], Frontend]
+
+
+class Frontend(Protocol):
+    """A captured program. TorchScript's own objects (graphs, nodes, values) are handed on untyped."""
+
+    @property
+    def input_names(self) -> tuple[str, ...] | None:
+        """What the outermost forward calls its inputs; None if the graph tells."""
+
+    @property
+    def rebuild(self) -> Callable[[list[Any]], Any] | None:
+        """Puts what the outermost graph returns into the structure that the user's forward returns; None for itself."""
 
     def graph(self, path: str, method: str) -> Any:
-        """See `retix.converter.lower.Frontend`."""
-        return self._trace.graph(path, method)
+        """The TorchScript graph of a method of the module at ``path``."""
+
+    def function_graph(self, type_name: str) -> Any:
+        """The TorchScript graph of a free function, by the name of its type."""
+
+    def leaf_call(self, path: str, method: str, given: list[Any]) -> LeafCallee:
+        """How a call of the leaf at ``path``, which is given the values ``given``, looks."""
 
     def cell_location(self, call: int) -> Location | None:
-        """See `retix.converter.lower.Frontend`."""
-        return self._trace.cell_calls[call]
-
-    def leaf_call(self, path: str, method: str) -> LeafCallee:
-        """See `retix.converter.lower.Frontend`; the leaf's own graph holds one opaque operator."""
-        graph = self._trace.graph(path, method)
-        nodes = {output.debugName(): node for node in graph.nodes() for output in node.outputs()}
-        (leaf,) = (node for node in graph.nodes() if node.kind() == LEAF)
-        number, inputs, _ = leaf.inputs()
-        call = self._trace.leaf_calls[number.toIValue()]
-        positions = {item.debugName(): i for i, item in enumerate(list(graph.inputs())[1:])}
-        order = tuple(positions[item.debugName()] for item in nodes[inputs.debugName()].inputs())
-        unpacked = {}
-        for node in graph.nodes():
-            if node.kind() == "prim::ListUnpack":
-                unpacked = {output.debugName(): i for i, output in enumerate(node.outputs())}
-        outputs = tuple(unpacked[item.debugName()] for item in _results(graph, nodes))
-        return LeafCallee(call.arguments, order, call.results, outputs, call.location)
-
-
-def _results(graph: Any, nodes: dict[str, Any]) -> list[Any]:
-    (output,) = graph.outputs()
-    node = nodes.get(output.debugName())
-    return list(node.inputs()) if node is not None and node.kind() == "prim::TupleConstruct" else [output]
-
-
-def count_tensors(tree: Any) -> int:
-    """How many tensors there are in nested tuples, lists and dicts."""
-    return sum(isinstance(item, torch.Tensor) for item in pytree.tree_leaves(tree))
+        """The user's line of a call of a module that is no leaf."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retix.errors import ConversionError
-from retix.ir import Attribute, Function, Graph, If, Model, Node, Value, map_values
+from retix.ir import Attribute, Function, Graph, If, Model, Node, Tensor, Value, map_values
 
 Translation = dict[Value, Value]
 
@@ -27,8 +27,7 @@ def merge_modes(eval_model: Model, train_model: Model) -> Model:
         other = train_model.graphs.get(name)
         if other is None or other is graph or graph.region_of is not None:
             continue
-        for member, value in other.members.items():
-            graph.members.setdefault(member, value)
+        _share_members(graph, other)
         pairs = _pair(graph, other)
         if pairs is None:
             _branch(eval_model, graph, other)
@@ -36,6 +35,20 @@ def merge_modes(eval_model: Model, train_model: Model) -> Model:
             for mine, theirs in pairs:
                 _merge_node(mine, theirs)
     return eval_model
+
+
+def _share_members(graph: Graph, other: Graph) -> None:
+    """Let ``graph`` have the members of both; constants, which have no names of their own, get one name each."""
+    renamed: dict[str, str] = {}
+    for name, member in other.members.items():
+        if member.origin is not None or not isinstance(member.op, Tensor):
+            graph.members.setdefault(name, member)
+            continue
+        equal = (key for key, mine in graph.members.items() if mine.origin is None and mine.op == member.op)
+        renamed[name] = next(equal, None) or graph.add_member(name, member.op)
+    for node in other.nodes:
+        if isinstance(node.op, Attribute) and node.op.target in renamed:
+            node.op = Attribute(renamed[node.op.target])
 
 
 def _pair(graph: Graph, other: Graph) -> list[tuple[Node, Node]] | None:
@@ -105,6 +118,8 @@ def _branch(model: Model, graph: Graph, other: Graph) -> None:
     if len(graph.inputs) != len(other.inputs):
         raise ConversionError(
             f"{graph.name} takes {len(graph.inputs)} tensors in eval mode and {len(other.inputs)} in training",
+            where=next((str(node.location) for node in other.nodes if node.location), None),
+            why="a graph has one signature for both modes",
             fix=f"decorate {graph.class_name} with @basic_unit",
         )
     twins: Translation = dict(zip(graph.inputs, other.inputs, strict=True))

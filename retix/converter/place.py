@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import linecache
 import re
 import types
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from retix.ir import Location
 
 _LIBRARIES = (f"{Path(torch.__file__).parent}/", f"{Path(__file__).parent.parent}/")
+# a node of a trace carries its Python stack, one of a script, and an error of the compiler, a piece of source
+_COMPILER_ENTRY = re.compile(r'^\s*File "(?P<file>.+)", line (?P<line>\d+)', re.MULTILINE)
 _STACK_ENTRY = re.compile(r"^(?P<file>.+)\((?P<line>\d+)\): ", re.MULTILINE)
 
 
@@ -37,12 +42,20 @@ def find_user_frame(start: types.FrameType | types.TracebackType | None) -> Loca
     return None
 
 
-def read_user_frame(stack: str) -> Location | None:
-    """The innermost frame outside torch and retix of a stack as TorchScript keeps it with each node."""
-    for match in _STACK_ENTRY.finditer(stack):
+def read_user_frame(text: str) -> Location | None:
+    """The innermost frame outside torch and retix in a text of TorchScript: with a node, or in an error."""
+    for match in [*_STACK_ENTRY.finditer(text), *_COMPILER_ENTRY.finditer(text)]:
         if _is_users(match["file"]):
             return Location(match["file"], int(match["line"]))
     return None
+
+
+def find_definition(function: Callable[..., Any]) -> str | None:
+    """Where a Python function or class begins, as ``file:line``, or None for what is not written in Python."""
+    members = vars(function).values() if inspect.isclass(function) else [function]
+    codes = (getattr(inspect.unwrap(m), "__code__", None) for m in members if callable(m))
+    code = next((code for code in codes if code is not None), None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else None
 
 
 class NameBook:

@@ -8,7 +8,7 @@ a call of each leaf with all of its inputs, whatever the leaf returns, and the m
 
 from __future__ import annotations
 
-import inspect
+import random
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -16,12 +16,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy
 import torch
-from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
+from retix.converter.baked import BakedSize, BakeGuard
+from retix.converter.boundary import Boundary
 from retix.converter.leaf import is_leaf
 from retix.converter.place import find_user_frame
+from retix.converter.signature import positional_names
 from retix.errors import ConversionError
 from retix.ir import Location
 from retix.nn.pytorch import InputChoice, LayerChoice
@@ -31,11 +34,15 @@ LEAF = "retix::leaf"
 MARK = "retix::mark"
 
 # Operators live in torch's registry, which is one per process. These two keep no state.
-_LIBRARY = torch.library.Library("retix", "DEF")
+_LIBRARY: Any = torch.library.Library("retix", "DEF")  # type: ignore[no-untyped-call]  # torch leaves it untyped
 _LIBRARY.define("leaf(int call, Tensor[] inputs, Tensor[] outputs) -> Tensor[]")
-_LIBRARY.define("mark(Tensor(a) x, str name, int call) -> Tensor(a)")
+# the mark of an input that is not used has to stay, or the module would take other inputs where it is: so it pretends
+# to write to its input, which keeps TorchScript from removing it
+_LIBRARY.define("mark(Tensor(a!) x, str name, int call) -> Tensor(a!)")
 _LIBRARY.impl("leaf", lambda call, inputs, outputs: [t.clone() for t in outputs], "CompositeExplicitAutograd")
 _LIBRARY.impl("mark", lambda x, name, call: x.view_as(x), "CompositeExplicitAutograd")
+
+_C: Any = torch._C  # its stubs lack what tracing needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +51,15 @@ class LeafCall:
 
     Attributes:
         module: The leaf.
-        arguments: ``(args, kwargs)`` with the tensors, as they were given.
+        args: Its positional arguments, with tensors.
+        kwargs: Its keyword arguments.
         results: What it returned.
         location: The user's line that called it.
     """
 
     module: torch.nn.Module
-    arguments: tuple[tuple[Any, ...], dict[str, Any]]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
     results: Any
     location: Location | None
 
@@ -61,13 +70,17 @@ class Trace:
 
     Attributes:
         script: The traced module.
+        boundary: What goes into the module and comes out of it.
         leaf_calls: Every call of a leaf, by the number that its operator carries.
         cell_calls: The user's line of every call of a module in between, likewise.
+        sizes: The sizes that the trace keeps as numbers or conditions.
     """
 
+    boundary: Boundary
     script: Any = None
     leaf_calls: list[LeafCall] = field(default_factory=list)
     cell_calls: list[Location | None] = field(default_factory=list)
+    sizes: list[BakedSize] = field(default_factory=list)
 
     def graph(self, path: str, method: str) -> Any:
         """The TorchScript graph of a method of the module at ``path``."""
@@ -81,45 +94,71 @@ def trace(module: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
     """Trace ``module`` on example inputs, in the mode (training or not) that it is in.
 
     Raises:
-        ConversionError: It cannot be run, or it turns data into a Python number or boolean.
+        ConversionError: It cannot be run, or does what a graph of one run cannot hold.
     """
-    found = Trace()
-    with warnings.catch_warnings(), torch.no_grad(), _opaque(module, found), _Guard():
+    found = Trace(Boundary(module, args, kwargs))
+    with warnings.catch_warnings(), torch.enable_grad(), _without_gradients(module):
         warnings.simplefilter("ignore")
-        try:
-            inputs: dict[str, Any] = {"example_kwarg_inputs": {**_named(module, args), **kwargs}} if kwargs else {}
-            found.script = torch.jit.trace(module, None if kwargs else args, check_trace=False, strict=False, **inputs)
-        except ConversionError:
-            raise
-        except Exception as error:
-            frame = find_user_frame(error.__traceback__)
-            raise ConversionError(
-                f"{type(module).__name__} cannot be traced: {type(error).__name__}: {error}",
-                where=str(frame) if frame else None,
-                why="the model fails on the example inputs, or returns something that is neither tensor nor "
-                "tuple, list or dict of tensors",
-                fix="try the model on the example inputs; put what no graph can hold into a @basic_unit",
-            ) from error
+        guard = BakeGuard(lambda: _C._get_tracing_state() is not None, _is_size)
+        found.sizes = guard.sizes
+        with _opaque(module, found, guard), guard:
+            try:
+                # untyped in torch; without strict, dicts may go in and out
+                found.script = torch.jit.trace(  # type: ignore[no-untyped-call]
+                    module, found.boundary.tensors, check_trace=False, strict=False
+                )
+            except ConversionError:
+                raise
+            except Exception as error:
+                raise _explain(module, error) from error
     return found
 
 
-def _named(module: torch.nn.Module, args: tuple[Any, ...]) -> dict[str, Any]:
-    return dict(inspect.signature(module.forward).bind_partial(*args).arguments)
+def _explain(module: torch.nn.Module, error: Exception) -> ConversionError:
+    frame = find_user_frame(error.__traceback__)
+    unregistered = "requires grad as a constant" in str(error)
+    return ConversionError(
+        f"{type(module).__name__} cannot be traced: {type(error).__name__}: {error}",
+        where=str(frame) if frame else None,
+        why="forward uses a parameter that belongs to no registered module, such as one in a plain list"
+        if unregistered
+        else "the model fails on the example inputs",
+        fix="keep layers in a ModuleList, parameters in a ParameterList"
+        if unregistered
+        else "try the model on the example inputs; put what no graph can hold into a @basic_unit",
+    )
 
 
 @contextmanager
-def _opaque(root: torch.nn.Module, found: Trace) -> Iterator[None]:
-    """Give leaves and the modules between them a forward for the trace; afterwards each has its own again."""
+def _without_gradients(module: torch.nn.Module) -> Iterator[None]:
+    """No tensor asks for gradients, so that none are recorded; that they are enabled stays visible to forward."""
+    asking = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    try:
+        for parameter in asking:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in asking:
+            parameter.requires_grad_(True)
+
+
+@contextmanager
+def _opaque(root: torch.nn.Module, found: Trace, guard: BakeGuard) -> Iterator[None]:
+    """Give every module a forward for the trace; afterwards each has its own again."""
     changed: list[tuple[torch.nn.Module, Any]] = []
 
+    def replace(module: torch.nn.Module, forward: Callable[..., Any]) -> None:
+        changed.append((module, vars(module).get("forward")))
+        vars(module)["forward"] = forward
+
     def visit(module: torch.nn.Module) -> None:
-        own = module.__dict__.get("forward")
-        changed.append((module, own))
         if is_leaf(module):
-            module.__dict__["forward"] = _leaf_forward(module, module.forward, found)
+            replace(module, _leaf_forward(module, module.forward, found, guard))
             return
-        if module is not root:
-            module.__dict__["forward"] = _cell_forward(module, module.forward, found)
+        if module is root:
+            replace(module, found.boundary.wrap(module.forward))
+        else:
+            replace(module, _cell_forward(module.forward, found))
         for child in module.children():
             if all(child is not seen for seen, _ in changed):
                 visit(child)
@@ -129,25 +168,27 @@ def _opaque(root: torch.nn.Module, found: Trace) -> Iterator[None]:
         yield
     finally:
         for module, own in changed:
-            if own is None:
-                module.__dict__.pop("forward", None)
-            else:
-                module.__dict__["forward"] = own
+            del vars(module)["forward"]
+            if own is not None:
+                vars(module)["forward"] = own
 
 
-def _leaf_forward(leaf: torch.nn.Module, forward: Callable[..., Any], found: Trace) -> Callable[..., Any]:
+def _leaf_forward(
+    leaf: torch.nn.Module, forward: Callable[..., Any], found: Trace, guard: BakeGuard
+) -> Callable[..., Any]:
     def opaque(*args: Any, **kwargs: Any) -> Any:
-        state = torch._C._get_tracing_state()
+        state = _C._get_tracing_state()
         if state is None:
             return forward(*args, **kwargs)
-        torch._C._set_tracing_state(None)
+        location = find_user_frame(sys._getframe(1))
+        guard.check_modes(location)
+        _C._set_tracing_state(None)
         try:
             results = _run_untraced(leaf, forward, args, kwargs)
         finally:
-            torch._C._set_tracing_state(state)
+            _C._set_tracing_state(state)
         call = len(found.leaf_calls)
-        location = find_user_frame(sys._getframe(1))
-        found.leaf_calls.append(LeafCall(leaf, (args, kwargs), results, location))
+        found.leaf_calls.append(LeafCall(leaf, args, kwargs, results, location))
         inputs = [item for item in pytree.tree_leaves((args, kwargs)) if isinstance(item, torch.Tensor)]
         leaves, spec = pytree.tree_flatten(results)
         outputs = [item.detach() for item in leaves if isinstance(item, torch.Tensor)]
@@ -161,90 +202,67 @@ def _leaf_forward(leaf: torch.nn.Module, forward: Callable[..., Any], found: Tra
 def _run_untraced(
     leaf: torch.nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """What the leaf returns; torch's layers run in eval mode, which changes no statistics and needs no big batch."""
-    modes = [] if is_basic_unit(leaf) else [(m, m.training) for m in leaf.modules()]
-    if isinstance(leaf, (LayerChoice, InputChoice)):
-        modes = []
+    """What the leaf returns.
+
+    torch's layers run in eval mode, which changes no statistics and needs no big batch. Global random states are put
+    back, so that those which moved afterwards were moved outside of leaves.
+    """
+    opaque = is_basic_unit(leaf) or isinstance(leaf, (LayerChoice, InputChoice))
+    modes = [] if opaque else [(module, module.training) for module in leaf.modules()]
+    python_state, numpy_state = random.getstate(), numpy.random.get_state()
     try:
         for module, _ in modes:
             module.training = False
-        with torch._C.DisableTorchFunction():
+        with _C.DisableTorchFunction():
             return forward(*args, **kwargs)
     finally:
         for module, training in modes:
             module.training = training
+        random.setstate(python_state)
+        numpy.random.set_state(numpy_state)
 
 
-def _cell_forward(module: torch.nn.Module, forward: Callable[..., Any], found: Trace) -> Callable[..., Any]:
-    names = _parameter_names(forward)
+def _cell_forward(forward: Callable[..., Any], found: Trace) -> Callable[..., Any]:
+    names = positional_names(forward)
 
     def marked(*args: Any, **kwargs: Any) -> Any:
-        if torch._C._get_tracing_state() is None:
+        if _C._get_tracing_state() is None:
             return forward(*args, **kwargs)
         call = len(found.cell_calls)
         found.cell_calls.append(find_user_frame(sys._getframe(1)))
-
-        def mark(name: str, value: Any) -> Any:
-            return pytree.tree_map_only(torch.Tensor, lambda t: torch.ops.retix.mark(t, name, call), value)
-
-        marked_args = [mark(names[i] if i < len(names) else "x", value) for i, value in enumerate(args)]
-        return forward(*marked_args, **{name: mark(name, value) for name, value in kwargs.items()})
+        marked_args = [_mark(value, names[i] if i < len(names) else "x", call) for i, value in enumerate(args)]
+        return forward(*marked_args, **{name: _mark(value, name, call) for name, value in kwargs.items()})
 
     return marked
 
 
-def _parameter_names(function: Callable[..., Any]) -> list[str]:
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return [p.name for p in inspect.signature(function).parameters.values() if p.kind in kinds]
+def _mark(value: Any, name: str, call: int) -> Any:
+    return pytree.tree_map_only(torch.Tensor, lambda tensor: torch.ops.retix.mark(tensor, name, call), value)
 
 
-class _Guard(TorchFunctionMode):
-    """Refuses to let the trace bake in a Python number or boolean that depends on data.
-
-    Sizes may be compared: `_is_size` says whether a traced value is made of sizes and constants alone.
-    """
-
-    _CONVERSIONS = {
-        "__bool__": "a condition",
-        "__int__": "a Python int",
-        "__index__": "a Python int",
-        "__float__": "a Python float",
-        "__complex__": "a Python complex",
-        "item": "a Python number",
-        "tolist": "a Python list",
-        "__contains__": "a condition",
-    }
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        name = getattr(func, "__name__", "")
-        if name in self._CONVERSIONS and torch._C._get_tracing_state() is not None and not _is_size(args[0]):
-            where = find_user_frame(sys._getframe(1))
-            raise ConversionError(
-                f"the model turns data into {self._CONVERSIONS[name]}, which a graph of one run cannot follow",
-                where=str(where) if where else None,
-                why="the trace would keep the answer that the example inputs gave, for all inputs",
-                fix="use torch.where or masks; or put the module into a @basic_unit; or convert without example "
-                "inputs, which keeps `if` and loops",
-            )
-        return func(*args, **(kwargs or {}))
+_SIZE_SOURCES = {"prim::Constant", "aten::size", "aten::len", "aten::dim", "aten::numel", "prim::numel"}
+_SIZE_STEPS = {
+    *("prim::NumToTensor", "prim::ListConstruct", "prim::TupleConstruct", "prim::ListUnpack", "aten::Int"),
+    *("aten::ScalarImplicit", "aten::to", "aten::detach", "aten::lift_fresh", "aten::select", "aten::unbind"),
+    *("aten::arange", "aten::linspace", "aten::zeros", "aten::ones", "aten::full", "aten::stack", "aten::max"),
+    *("aten::add", "aten::sub", "aten::rsub", "aten::mul", "aten::div", "aten::floor_divide", "aten::remainder"),
+    *("aten::pow", "aten::neg", "aten::abs", "aten::floor", "aten::ceil", "aten::sqrt", "aten::min"),
+    *("aten::eq", "aten::ne", "aten::lt", "aten::le", "aten::gt", "aten::ge"),
+    *("aten::__and__", "aten::__or__", "aten::__xor__", "aten::logical_not", "aten::bitwise_not"),
+}
 
 
 def _is_size(tensor: torch.Tensor) -> bool:
-    """Whether a traced tensor is a constant, or computed from the sizes of tensors alone."""
-    if tensor.dim() != 0:
-        return False
-    pending = [torch._C._get_value_trace(tensor)]
+    """Whether a traced tensor is computed from constants and the sizes of tensors alone."""
+    pending = [_C._get_value_trace(tensor)]
     seen: set[str] = set()
     while pending:
         value = pending.pop()
-        node = value.node()
-        kind = node.kind()
-        if value.debugName() in seen or kind in ("prim::Constant", "aten::size", "aten::len", "aten::dim"):
+        kind = value.node().kind()
+        if kind in _SIZE_SOURCES or value.debugName() in seen:
             continue
-        seen.add(value.debugName())
-        if kind == "prim::Param" or kind == LEAF:
+        if kind not in _SIZE_STEPS:
             return False
-        pending += node.inputs()
+        seen.add(value.debugName())
+        pending += value.node().inputs()
     return True

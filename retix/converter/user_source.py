@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import ast
 import builtins
+import dataclasses
+import enum
 import inspect
-import sys
-import textwrap
+import math
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
+import torch
+
+from retix.converter.place import find_definition
+from retix.converter.source_text import MISSING, find_import, look_up, read_definition
 from retix.errors import ConversionError, RecipeError
 from retix.ir import ClassSource
 from retix.recipe import importable_name
 
-_DECORATORS = {"basic_unit", "model_wrapper", "trace", "serialize_cls"}
 _TORCH_NAMES = {"retix.nn.pytorch": "torch.nn"}
+"""Modules of retix that generated code has under another name."""
 
 
 class SourceBook:
-    """Names classes and functions, and keeps the texts of those that no import reaches."""
+    """Names classes and functions, and keeps the texts of those that no import reaches.
+
+    Attributes:
+        sources: The texts, by the name that graphs use.
+    """
 
     def __init__(self) -> None:
         self.sources: dict[str, ClassSource] = {}
@@ -28,8 +36,12 @@ class SourceBook:
     def name(self, thing: Callable[..., Any], path: str) -> str:
         """An importable name, or a key of `sources`.
 
+        Args:
+            thing: A class or function.
+            path: The place in the model where it is used.
+
         Raises:
-            ConversionError: It cannot be imported, and its source is not to be had or depends on live objects.
+            ConversionError: It cannot be imported, and its source is not to be had, or depends on live objects.
         """
         try:
             return importable_name(thing)
@@ -37,165 +49,168 @@ class SourceBook:
             pass
         key = f"{getattr(thing, '__module__', '?')}.{getattr(thing, '__qualname__', repr(thing))}"
         if key not in self.sources:
-            self.sources[key] = ClassSource(
-                thing.__name__, "", (), ()
-            )  # ends recursion of classes that name themselves
-            self.sources[key] = self._write(thing, path)
+            # entered before it is written: a class may name itself, and others that name it
+            self.sources[key] = ClassSource(thing.__name__, "")
+            self._enter(key, _Writer(self, thing, path).write(), path)
         return key
 
-    def _write(self, thing: Callable[..., Any], path: str) -> ClassSource:
-        tree = _parse(thing, path)
-        name = thing.__name__
-        imports: list[str] = []
+    def add_value(self, name: str, value: Any, owner: Any, path: str) -> str:
+        """A global variable, or one of an enclosing function, as source; returns its key.
+
+        Raises:
+            ConversionError: It cannot be written.
+        """
+        key = f"{owner.__module__}:{name}"
         needs: list[str] = []
-        assignments: list[str] = []
-        for used in _free_names(tree, name):
-            found = _lookup(thing, used)
-            if found is _MISSING:
-                if not hasattr(builtins, used):
-                    raise ConversionError(
-                        f"{name} uses {used!r}, which cannot be found",
-                        where=path,
-                        why="it is a variable of the function that defines the class, or was deleted",
-                        fix=f"move {name} to a module of its own, or pass {used!r} as an argument",
-                    )
-                continue
-            if isinstance(found, types.ModuleType):
-                imports.append(_import_statement(found, used))
-            elif inspect.isclass(found) or inspect.isroutine(found):
-                self._use(found, used, path, imports, needs)
-            else:
-                assignments.append(_assignment(found, used, name, path))
-        code = ast.unparse(tree)
-        text = "\n".join([*assignments, *([""] * 2 if assignments else []), code])
-        return ClassSource(name, text, tuple(sorted({*imports} - {""})), tuple(dict.fromkeys(needs)))
-
-    def _use(self, found: Any, used: str, path: str, imports: list[str], needs: list[str]) -> None:
-        home = getattr(found, "__module__", None) or ""
-        if home in _TORCH_NAMES:
-            imports.append(_from(_TORCH_NAMES[home], found.__name__, used))
-            return
-        if home.split(".")[0] == "retix":
+        imports: list[str] = []
+        text = self._expression(value, path, needs, imports)
+        if text is None:
             raise ConversionError(
-                f"a @basic_unit uses {used!r} of retix, which generated code cannot import",
-                where=path,
-                fix="leave choices out of basic units; pass them as arguments instead",
+                f"{owner.__name__} uses {name!r}, a {type(value).__name__} that cannot be written as source",
+                where=find_definition(owner) or path,
+                fix=f"move {owner.__name__} to a module of its own, or pass {name!r} as an argument",
             )
+        self._enter(key, ClassSource(name, f"{name} = {text}\n", tuple(imports), tuple(needs)), path)
+        return key
+
+    def _enter(self, key: str, source: ClassSource, path: str) -> None:
+        taken = next((known for k, known in self.sources.items() if k != key and known.name == source.name), None)
+        known = self.sources.get(key)
+        if taken is not None or (known is not None and known.code and known.code != source.code):
+            raise ConversionError(
+                f"two different things are called {source.name!r}",
+                where=path,
+                why="both would be written into one generated module",
+                fix="give one of them another name, or move them to modules of their own",
+            )
+        self.sources[key] = source
+
+    def _expression(self, value: Any, path: str, needs: list[str], imports: list[str]) -> str | None:
+        """``value`` as an expression, or None if it has none."""
+
+        def inner(item: Any) -> str:
+            text = self._expression(item, path, needs, imports)
+            if text is None:
+                raise TypeError(item)
+            return text
+
         try:
-            module, _, name = importable_name(found).rpartition(".")
-        except RecipeError:
-            needs.append(self.name(found, path))
+            if isinstance(value, enum.Enum):
+                return f"{self._reference(type(value), path, needs, imports)}.{value.name}"
+            if dataclasses.is_dataclass(value) and not isinstance(value, type):
+                fields = [f"{f.name}={inner(getattr(value, f.name))}" for f in dataclasses.fields(value) if f.init]
+                return f"{self._reference(type(value), path, needs, imports)}({', '.join(fields)})"
+            if type(value) in (list, tuple, set, frozenset, dict):
+                return _display(value, inner)
+        except TypeError:
+            return None
+        return _scalar(value, imports)
+
+    def _reference(self, cls: type, path: str, needs: list[str], imports: list[str]) -> str:
+        name = self.name(cls, path)
+        if name in self.sources:
+            needs.append(name)
         else:
-            imports.append(_from(module, name, used))
+            imports.append(_from(*name.rpartition(".")[::2], cls.__name__))
+        return cls.__name__
 
 
-_MISSING = object()
+def _display(value: Any, inner: Callable[[Any], str]) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{inner(key)}: {inner(item)}" for key, item in value.items()) + "}"
+    items = ", ".join(inner(item) for item in (sorted(value) if isinstance(value, (set, frozenset)) else value))
+    if isinstance(value, list):
+        return f"[{items}]"
+    if isinstance(value, tuple):
+        return f"({items},)" if len(value) == 1 else f"({items})"
+    return f"{type(value).__name__}([{items}])"
 
 
-def _parse(thing: Callable[..., Any], path: str) -> ast.ClassDef | ast.FunctionDef:
-    try:
-        text = textwrap.dedent("".join(_source_lines(thing)))
-        tree = ast.parse(text).body[0]
-    except (OSError, TypeError, SyntaxError, IndexError) as error:
-        raise ConversionError(
-            f"the source of {thing!r} is not to be had: {error}",
-            where=path,
-            why="it cannot be imported, so it has to be written into the generated module",
-            fix="move it to a module of its own",
-        ) from error
-    if not isinstance(tree, (ast.ClassDef, ast.FunctionDef)):
-        raise ConversionError(
-            f"{thing!r} has no importable name and is no class or function definition",
-            where=path,
-            fix="define it with def or class in a module of its own",
+def _scalar(value: Any, imports: list[str]) -> str | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    if value is None or value is Ellipsis or type(value) in (bool, int, float, complex, str, bytes):
+        return repr(value)
+    if isinstance(value, (torch.dtype, torch.device)):
+        imports.append("import torch")
+        return repr(value) if isinstance(value, torch.dtype) else f"torch.{value!r}"
+    return None
+
+
+class _Writer:
+    """Writes one class or function as source."""
+
+    def __init__(self, book: SourceBook, thing: Callable[..., Any], path: str) -> None:
+        self._book = book
+        self._thing = thing
+        self._path = path
+        self._imports: list[str] = []
+        self._needs: list[str] = []
+
+    def write(self) -> ClassSource:
+        definition = read_definition(self._thing, self._path)
+        for used in definition.names:
+            self._use(used, look_up(self._thing, used), definition.attributes.get(used, ()))
+        return ClassSource(
+            self._thing.__name__,
+            definition.text,
+            tuple(sorted({*self._imports} - {""})),
+            tuple(dict.fromkeys(self._needs)),
         )
-    tree.decorator_list = [d for d in tree.decorator_list if _decorator_name(d) not in _DECORATORS]
-    return tree
 
+    def _use(self, used: str, found: Any, attributes: tuple[str, ...]) -> None:
+        if found is MISSING:
+            if not hasattr(builtins, used):
+                raise self._refuse(
+                    f"uses {used!r}, which cannot be found",
+                    "it is a variable of the function that defines the class, or was deleted",
+                    f"move {self._thing.__name__} to a module of its own, or pass {used!r} as an argument",
+                )
+        elif isinstance(found, types.ModuleType):
+            self._use_module(found, used, attributes)
+        elif inspect.isclass(found) or inspect.isroutine(found):
+            self._use_definition(found, used)
+        else:
+            statement = find_import(self._thing, used)
+            if statement is not None:
+                self._imports.append(statement)
+            else:
+                self._needs.append(self._book.add_value(used, found, self._thing, self._path))
 
-def _source_lines(thing: Callable[..., Any]) -> list[str]:
-    """The lines of a definition; for classes by way of a method, whose code knows its file also in notebooks."""
-    try:
-        return inspect.getsourcelines(thing)[0]
-    except (OSError, TypeError):
-        for member in vars(thing).values():
-            code = getattr(inspect.unwrap(member) if callable(member) else None, "__code__", None)
-            if code is not None:
-                lines = inspect.findsource(code)[0]
-                tree = ast.parse("".join(lines))
-                for node in ast.walk(tree):
-                    if isinstance(node, ast.ClassDef) and node.name == thing.__name__:
-                        first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-                        return lines[first - 1 : node.end_lineno]
-        raise
+    def _use_module(self, module: types.ModuleType, used: str, attributes: tuple[str, ...]) -> None:
+        name = _TORCH_NAMES.get(module.__name__, module.__name__)
+        lacking = [a for a in attributes if not hasattr(torch.nn, a)] if module.__name__ in _TORCH_NAMES else []
+        if name.split(".")[0] == "retix" or lacking:
+            raise self._refuse_retix(f"{used}.{lacking[0]}" if lacking else used)
+        self._imports.append(f"import {name}" if name == used else f"import {name} as {used}")
 
-
-def _decorator_name(node: ast.expr) -> str:
-    target = node.func if isinstance(node, ast.Call) else node
-    return target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
-
-
-def _free_names(tree: ast.AST, own: str) -> Iterator[str]:
-    """The names that a definition reads and does not define itself, in order of appearance."""
-    bound = {own}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del)):
-            bound.add(node.id)
-        elif isinstance(node, ast.arg):
-            bound.add(node.arg)
-        elif isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)):
-            bound.add(node.name)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            bound.update((alias.asname or alias.name).split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            bound.add(node.name)
-    read = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
-    read.sort(key=lambda node: (node.lineno, node.col_offset))
-    yield from dict.fromkeys(node.id for node in read if node.id not in bound and node.id != "__class__")
-
-
-def _lookup(thing: Any, name: str) -> Any:
-    """What ``name`` means where ``thing`` was defined: in an enclosing function, or in its module."""
-    functions = [thing] if inspect.isfunction(thing) else [f for f in vars(thing).values() if callable(f)]
-    for function in functions:
-        original = inspect.unwrap(function)
-        code = getattr(original, "__code__", None)
-        if code is not None and name in code.co_freevars:
-            cell = original.__closure__[code.co_freevars.index(name)]
+    def _use_definition(self, found: Any, used: str) -> None:
+        home = getattr(found, "__module__", None) or ""
+        if home in _TORCH_NAMES and hasattr(torch.nn, found.__name__):
+            self._imports.append(_from(_TORCH_NAMES[home], found.__name__, used))
+        elif home.split(".")[0] == "retix":
+            raise self._refuse_retix(used)
+        else:
             try:
-                return cell.cell_contents
-            except ValueError:
-                return _MISSING
-        if name in getattr(original, "__globals__", {}):
-            return original.__globals__[name]
-    module = sys.modules.get(getattr(thing, "__module__", ""))
-    return vars(module).get(name, _MISSING) if module is not None else _MISSING
+                module, _, name = importable_name(found).rpartition(".")
+            except RecipeError:
+                self._needs.append(self._book.name(found, self._path))
+            else:
+                self._imports.append(_from(module, name, used))
 
-
-def _import_statement(module: types.ModuleType, alias: str) -> str:
-    name = _TORCH_NAMES.get(module.__name__, module.__name__)
-    if name.split(".")[0] == "retix":
-        raise ConversionError(
-            f"a @basic_unit uses the module {name} as {alias!r}, which generated code cannot import",
-            fix="use torch inside basic units",
+    def _refuse_retix(self, used: str) -> ConversionError:
+        return self._refuse(
+            f"uses {used!r} of retix, which generated code cannot import",
+            "it is captured whole, and written out as it is",
+            "leave choices out of basic units, and pass them as arguments instead",
         )
-    return f"import {name}" if name == alias else f"import {name} as {alias}"
+
+    def _refuse(self, what: str, why: str, fix: str) -> ConversionError:
+        where = find_definition(self._thing) or self._path
+        return ConversionError(f"{self._thing.__name__} {what}", where=where, why=why, fix=fix)
 
 
 def _from(module: str, name: str, alias: str) -> str:
     if not module or module == "builtins":
         return ""
     return f"from {module} import {name}" + (f" as {alias}" if alias != name else "")
-
-
-def _assignment(value: Any, name: str, owner: str, path: str) -> str:
-    try:
-        if ast.literal_eval(repr(value)) == value:
-            return f"{name} = {value!r}"
-    except (ValueError, SyntaxError):
-        pass
-    raise ConversionError(
-        f"{owner} uses the global {name!r}, which is {type(value).__name__} and cannot be written as source",
-        where=path,
-        fix=f"move {owner} to a module of its own, or pass {name!r} as an argument",
-    )

@@ -19,7 +19,7 @@ def read_duration(value: Any) -> Any:
     return float(match[1]) * _UNITS[match[2]] if match else value
 
 
-Duration = Annotated[Annotated[float, Field(gt=0)], BeforeValidator(read_duration)]
+Duration = Annotated[Annotated[float, Field(gt=0, allow_inf_nan=False)], BeforeValidator(read_duration)]
 Positive = Annotated[int, Field(gt=0, strict=True)]
 
 
@@ -50,7 +50,7 @@ def _known(cls: type[BaseModel]) -> str:
 def _explained(error: ValidationError, cls: type[BaseModel]) -> ConfigError:
     first = error.errors()[0]
     name = ".".join(map(str, first["loc"]))
-    if first["type"] == "extra_forbidden":
+    if first["type"] in ("extra_forbidden", "no_such_attribute"):
         return ConfigError(f"there is no setting {name!r}", fix=_known(cls))
     return ConfigError(f"{name} = {first['input']!r}: {first['msg'].lower()}", fix=_hint(name))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
+import shutil
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +22,9 @@ from retix.dashboard import start as start_page
 from retix.errors import ConfigError
 from retix.evaluator import Evaluator
 from retix.execution import LocalEngine, building
+from retix.experiment.arguments import check_evaluator, check_mutators, check_strategy, choose_mode
 from retix.experiment.config import RetiariiExeConfig
+from retix.experiment.interrupt import deferred_interrupt
 from retix.experiment.progress import Progress
 from retix.experiment.search import EndReason, Limits, Search
 from retix.experiment.weight_keeper import WeightKeeper
@@ -29,12 +32,10 @@ from retix.mutation import MutationSpace, Mutator
 from retix.recipe import dumps
 from retix.store import ExperimentState, OptimizeMode, Store, StoreReader
 from retix.strategy import Random, Strategy
-from retix.trial import Trial
+from retix.trial import Trial, TrialState
 
 MODEL_FILE = "model.json"
 SOURCE_FILE = "model.py"
-
-_STATES = {EndReason.STOPPED: ExperimentState.STOPPED}
 
 
 class RetiariiExperiment:
@@ -70,9 +71,9 @@ class RetiariiExperiment:
         example_inputs: Any = None,
     ) -> None:
         self._base_model = base_model
-        self._evaluator = _check_evaluator(evaluator if evaluator is not None else trainer)
-        self._mutators = _check_mutators(applied_mutators or ())
-        self._strategy = _check_strategy(strategy if strategy is not None else Random())
+        self._evaluator = check_evaluator(evaluator if evaluator is not None else trainer)
+        self._mutators = check_mutators(applied_mutators or ())
+        self._strategy = check_strategy(strategy if strategy is not None else Random())
         self._example_inputs = example_inputs
         self._space: MutationSpace | None = None
         self._reader: StoreReader | None = None
@@ -113,10 +114,12 @@ class RetiariiExperiment:
         """
         space = self.space
         source = generate(space.build(space.complete(sample or {})))
-        with tempfile.TemporaryDirectory(prefix="retix-") as directory:
-            path = Path(directory) / SOURCE_FILE
-            with building(source.text, source.entry, path, "retix_debug_model") as model_class:
-                return self._evaluator._execute(model_class)
+        directory = Path(tempfile.mkdtemp(prefix="retix-debug-"))
+        with building(source.text, source.entry, directory / SOURCE_FILE, "retix_debug_model") as model_class:
+            metrics = self._evaluator._execute(model_class)
+        # After an error the file stays: a traceback shows its lines only as long as it is there.
+        shutil.rmtree(directory)
+        return metrics
 
     def run(self, config: RetiariiExeConfig | None = None, port: int | None = None, debug: bool = False) -> None:
         """Search until the budget is spent; returns when the last trial has ended.
@@ -130,49 +133,44 @@ class RetiariiExperiment:
             debug: Kept for scripts written for NNI; it changes nothing.
 
         Raises:
-            ConfigError: The experiment has run already, the port cannot be used, or there are too few GPUs.
+            ConfigError: The experiment has run already, the port cannot be used, there are too few GPUs, or it is not
+                clear whether a higher or a lower metric is better.
             RecipeError: The evaluator cannot be sent to workers.
             ConversionError: The base model cannot be captured.
             SpaceError: Choices contradict each other.
+            MutationError: A mutator failed.
+            GenerationError: The first model of the space cannot be written as source.
+            StoreError: The experiment cannot be recorded.
         """
         config = config if config is not None else RetiariiExeConfig()
         if self._reader is not None:
             raise ConfigError(f"experiment {self.id} has run already", fix="make a new RetiariiExperiment")
         if port is not None:
             check_port(port)
+        mode = choose_mode(config, self._strategy, self._evaluator)
         evaluator = dumps(self._evaluator)
-        space = self.space
-        space.complete({})
-        mode = _optimize_mode(config, self._strategy, self._evaluator)
-        with ExitStack() as stack:
-            engine = stack.enter_context(
-                LocalEngine(
-                    config.trial_concurrency,
-                    gpus_per_trial=config.trial_gpu_number or 0,
-                    gpu_indices=config.training_service.gpu_indices,
-                    threads=config.trial_threads,
-                )
-            )
-            store = stack.enter_context(self._create_store(config, mode))
+        generate(self.space.build(self.space.complete({})))
+        self._strategy.start(self.space)
+        model = json.dumps(self.space.base_model.to_json()).encode()
+        engine = _make_engine(config)
+        with deferred_interrupt() as is_interrupted, self._create_store(config, mode) as store:
             self._reader = StoreReader(store.directory)
-            if port is not None:
-                page = stack.enter_context(start_page(store.directory, port))
-                print(f"page: {page.url}")
-            progress = stack.enter_context(Progress(config.max_trial_number, mode == "maximize"))
-            self._strategy.start(space)
-            limits = Limits(config.max_trial_number, config.max_experiment_duration, config.max_trial_duration)
-            weights = WeightKeeper(config.keep_weights, mode == "maximize", store.trial_directory)
-            search = Search(space, self._strategy, engine, store, evaluator, limits, weights, progress)
             state = ExperimentState.FAILED
             try:
-                reason = search.run(self._stop.is_set)
-                state = _STATES.get(reason, ExperimentState.DONE)
+                store.write_file(MODEL_FILE, model)
+                progress = Progress(config.max_trial_number, mode == "maximize")
+                limits = Limits(config.max_trial_number, config.max_experiment_duration, config.max_trial_duration)
+                weights = WeightKeeper(config.keep_weights, mode == "maximize", self._reader.trial_directory)
+                search = Search(self.space, self._strategy, engine, store, evaluator, limits, weights, progress)
+                with engine, _show_page(store, port), progress:
+                    reason = search.run(lambda: self._stop.is_set() or is_interrupted())
+                state = ExperimentState.STOPPED if reason is EndReason.STOPPED else ExperimentState.DONE
             except KeyboardInterrupt:
                 state = ExperimentState.STOPPED
                 raise
             finally:
                 store.set_state(state)
-        print(f"experiment {self.id} ended: {reason}; {progress.summary()}")
+            print(f"experiment {self.id} ended: {reason}; {progress.summary()}")
 
     def stop(self) -> None:
         """Let a running search end soon: running trials are stopped. May be called from any thread."""
@@ -184,8 +182,7 @@ class RetiariiExperiment:
         Raises:
             ConfigError: The experiment has not run yet.
         """
-        reader = self._store()
-        return reader.trials(0, sum(reader.counts().values()))
+        return self._store().trials()
 
     def export_top_models(
         self, top_k: int = 1, optimize_mode: OptimizeMode | None = None, formatter: Literal["code", "dict"] = "dict"
@@ -211,14 +208,16 @@ class RetiariiExperiment:
         """The best trials so far, best first; those that ran, not their duplicates.
 
         Raises:
-            ConfigError: The experiment has not run yet, or the mode is neither of the two.
+            ConfigError: The experiment has not run yet, or an argument has another value.
         """
         reader = self._store()
+        if top_k < 1:
+            raise ConfigError(f"top_k is {top_k}", fix="ask for at least one model")
         if optimize_mode not in (None, "maximize", "minimize"):
             raise ConfigError(f"there is no optimize_mode {optimize_mode!r}", fix="use 'maximize' or 'minimize'")
         if optimize_mode in (None, reader.info().optimize_mode):
             return reader.best(top_k)
-        scored = [t for t in self.trials() if t.metric is not None and t.duplicate_of is None]
+        scored = reader.trials(state=TrialState.SUCCEEDED)
         return sorted(scored, key=lambda t: t.metric or 0.0, reverse=optimize_mode == "maximize")[:top_k]
 
     def directory(self, trial: Trial | None = None) -> Path:
@@ -239,7 +238,7 @@ class RetiariiExperiment:
         return self._reader
 
     def _create_store(self, config: RetiariiExeConfig, mode: OptimizeMode) -> Store:
-        store = Store.create(
+        return Store.create(
             config.root,
             name=config.experiment_name or type(self._base_model).__name__,
             optimize_mode=mode,
@@ -250,60 +249,21 @@ class RetiariiExperiment:
                 "torch": torch.__version__,
             },
         )
-        store.write_file(MODEL_FILE, json.dumps(self.space.base_model.to_json()).encode())
-        return store
 
 
-def _check_evaluator(evaluator: Any) -> Evaluator:
-    if isinstance(evaluator, Evaluator):
-        return evaluator
-    raise ConfigError(
-        "the experiment has no evaluator" if evaluator is None else f"the evaluator is a {type(evaluator).__name__}",
-        fix="pass an Evaluator: pl.Classification(...), pl.Lightning(...), or FunctionalEvaluator(function)",
+def _make_engine(config: RetiariiExeConfig) -> LocalEngine:
+    return LocalEngine(
+        config.trial_concurrency,
+        gpus_per_trial=config.trial_gpu_number or 0,
+        gpu_indices=config.training_service.gpu_indices,
+        threads=config.trial_threads,
     )
 
 
-def _check_mutators(mutators: Sequence[Mutator]) -> tuple[Mutator, ...]:
-    for mutator in mutators:
-        if not isinstance(mutator, Mutator):
-            raise ConfigError(
-                f"{mutator!r} among the applied mutators is no Mutator",
-                fix="pass instances of subclasses of retix.Mutator",
-            )
-    labels = [mutator.label for mutator in mutators]
-    twice = next((label for label in labels if labels.count(label) > 1), None)
-    if twice is not None:
-        raise ConfigError(
-            f"two mutators have the label {twice!r}",
-            why="their choices would be one and the same",
-            fix="give each its own: MyMutator(label=...)",
-        )
-    return tuple(mutators)
-
-
-def _check_strategy(strategy: Any) -> Strategy:
-    if isinstance(strategy, Strategy):
-        return strategy
-    raise ConfigError(
-        f"the strategy is {strategy!r}", fix="pass an instance of a strategy, such as retix.strategy.Random()"
-    )
-
-
-def _optimize_mode(config: RetiariiExeConfig, strategy: Strategy, evaluator: Evaluator) -> OptimizeMode:
-    """What the settings, the strategy or the evaluator say, or ``maximize``.
-
-    Raises:
-        ConfigError: They say different things.
-    """
-    said: dict[str, OptimizeMode | None] = {
-        "the settings": config.optimize_mode,
-        type(strategy).__name__: getattr(strategy, "optimize_mode", None),
-        type(evaluator).__name__: evaluator.optimize_mode,
-    }
-    modes = {who: mode for who, mode in said.items() if mode is not None}
-    if len(set(modes.values())) > 1:
-        raise ConfigError(
-            "the search would go the wrong way: " + ", ".join(f"{who} says {mode!r}" for who, mode in modes.items()),
-            fix="let all say the same, such as RegularizedEvolution(optimize_mode='minimize') for Regression",
-        )
-    return next(iter(modes.values()), "maximize")
+def _show_page(store: Store, port: int | None) -> AbstractContextManager[object]:
+    """Serve the page on ``port``, if there is one, until the ``with`` block ends."""
+    if port is None:
+        return nullcontext()
+    page = start_page(store.directory, port)
+    print(f"page: {page.url}")
+    return page

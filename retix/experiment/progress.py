@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 from rich.text import Text
 
 from retix.trial import Reported, Trial, TrialState
@@ -31,6 +31,7 @@ class Progress:
         self._maximize = maximize
         self._begin = time.monotonic()
         self._states: dict[int, TrialState] = {}
+        self._counts: Counter[TrialState] = Counter()
         self._best: Trial | None = None
         self._live = Live(self, console=self._console, refresh_per_second=4) if self._console.is_terminal else None
 
@@ -47,27 +48,33 @@ class Progress:
 
     def trial_changed(self, trial: Trial) -> None:
         """Count a trial, and show it if it has ended."""
+        before = self._states.get(trial.id)
+        if before is not None:
+            self._counts[before] -= 1
+        self._counts[trial.state] += 1
         self._states[trial.id] = trial.state
         if trial.state is TrialState.SUCCEEDED and self._is_best(trial):
             self._best = trial
         if trial.state.is_final and trial.state is not TrialState.DUPLICATE:
+            outcome = f"trial {trial.id} {_outcome(trial)}"
+            # As Text, because a failure's message may hold what rich takes for markup.
             if self._live is None:
-                self._console.print(f"trial {trial.id} {_outcome(trial)}  |  {self.summary()}", soft_wrap=True)
+                self._console.print(Text(f"{outcome}  |  {self.summary()}"), soft_wrap=True)
             elif trial.failure is not None:
-                self._live.console.print(f"trial {trial.id} {escape(_outcome(trial))}", soft_wrap=True)
+                self._console.print(Text(outcome), soft_wrap=True)
 
     def trial_reported(self, trial: Trial, report: Reported) -> None:
         """Intermediate results are not shown."""
 
     def summary(self) -> str:
         """The search in one line."""
-        states = list(self._states.values())
-        duplicates = states.count(TrialState.DUPLICATE)
-        done = sum(state.is_final for state in states) - duplicates
+        counts = self._counts
+        duplicates = counts[TrialState.DUPLICATE]
+        done = sum(counts[state] for state in TrialState if state.is_final) - duplicates
         parts = [
             f"{done}/{self._budget or '?'} trials",
-            f"{states.count(TrialState.RUNNING)} running",
-            f"{states.count(TrialState.FAILED)} failed",
+            f"{counts[TrialState.RUNNING]} running",
+            f"{counts[TrialState.FAILED]} failed",
         ]
         parts += [f"{duplicates} duplicates"] if duplicates else []
         if self._best is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -31,7 +32,7 @@ from retix.trial import (
     TrialState,
 )
 
-# So many proposals in a row that make networks which are known already mean that the space holds nothing new.
+# Proposals in a row that start no trial, after which a space is taken to hold nothing new.
 PATIENCE = 1000
 
 # Seconds between looks at the clock and at requests to stop.
@@ -44,7 +45,7 @@ class EndReason(StrEnum):
     BUDGET = "max_trial_number is reached"
     DURATION = "max_experiment_duration is over"
     EXHAUSTED = "the strategy has nothing left to propose"
-    REPEATING = f"the last {PATIENCE} proposals made networks that were tried before"
+    REPEATING = "the strategy keeps proposing networks that were tried before or cannot be built"
     STOPPED = "it was stopped"
 
 
@@ -66,17 +67,20 @@ class Limits:
         trials: How many trials are run, duplicates not counted; None for no limit.
         duration: Seconds that the search may take; None for no limit.
         trial_duration: Seconds that one trial may take; None for no limit.
+        patience: Proposals in a row that may start no trial, because their network is known or cannot be built.
     """
 
     trials: int | None = None
     duration: float | None = None
     trial_duration: float | None = None
+    patience: int = PATIENCE
 
 
 class Search:
     """One run of a strategy over a space.
 
-    Every change is durable in the store before the strategy, the engine or the listener learns of it.
+    Every change is durable in the store before the strategy, the engine or the listener learns of it. A trial whose
+    worker dies is run once more, since the cause may lie outside of it; every other failure is final.
 
     Args:
         space: The space.
@@ -111,59 +115,75 @@ class Search:
         self._begin = time.monotonic()
         self._last_id = 0
         self._run_count = 0
+        self._fruitless = 0
+        self._has_asked_in_vain = False
+        self._is_over = False
         self._running: dict[int, Trial] = {}
-        self._ended: dict[int, Trial] = {}  # the first trial of each network, once it has ended
-        self._by_digest: dict[str, int] = {}
-        self._waiting: dict[int, list[Trial]] = {}  # duplicates of a trial that still runs
-        self._repeats = 0
+        self._jobs: dict[int, Job] = {}  # of trials that have not been tried twice
+        self._originals: dict[str, int] = {}  # the first trial of each network, by digest
+        self._ended: dict[int, Trial] = {}  # originals that have ended
+        self._waiting: dict[int, list[Trial]] = {}  # duplicates of originals that still run
 
     def run(self, should_stop: Callable[[], bool]) -> EndReason:
         """Search until the budget is spent, nothing is left, or ``should_stop`` says so.
 
         Trials that still run when the search ends early are stopped, and recorded so.
+
+        Raises:
+            StoreError: Something cannot be recorded.
+            ExecutionError: The engine cannot start a worker.
         """
+        self._begin = time.monotonic()
         try:
             while True:
-                reason = EndReason.STOPPED if should_stop() else self._fill()
-                if reason is not None and (not self._running or reason in (EndReason.STOPPED, EndReason.DURATION)):
+                if should_stop():
+                    return EndReason.STOPPED
+                if self._remaining() <= 0:
+                    return EndReason.DURATION
+                reason = self._propose() if self._engine.free else None
+                if reason is not None and not self._running:
                     return reason
-                for event in self._engine.events(self._patience()):
+                for event in self._engine.events(self._patience(reason)):
                     self._handle(event)
         finally:
             self._stop_running()
 
-    def _patience(self) -> float:
-        if self._limits.duration is None:
-            return _HEARTBEAT
-        return max(0.0, min(_HEARTBEAT, self._limits.duration - (time.monotonic() - self._begin)))
+    def _remaining(self) -> float:
+        limit = self._limits.duration
+        return math.inf if limit is None else limit - (time.monotonic() - self._begin)
+
+    def _patience(self, reason: EndReason | None) -> float:
+        """Seconds to wait for events: none while there may be more to propose."""
+        if self._engine.free and reason is None and not self._has_asked_in_vain:
+            return 0.0
+        return max(0.0, min(_HEARTBEAT, self._remaining()))
 
     # -- proposing ----------------------------------------------------------------------------------------------
 
-    def _fill(self) -> EndReason | None:
-        """Give every free slot a trial; returns why there will be no more, or None."""
-        if self._limits.duration is not None and time.monotonic() - self._begin >= self._limits.duration:
-            return EndReason.DURATION
-        while self._engine.free:
-            if self._limits.trials is not None and self._run_count >= self._limits.trials:
-                return EndReason.BUDGET
-            if self._repeats >= PATIENCE:
-                return EndReason.REPEATING
+    def _propose(self) -> EndReason | None:
+        """Begin the next trial, if there is one; returns why there will be no more, or None."""
+        if self._limits.trials is not None and self._run_count >= self._limits.trials:
+            return EndReason.BUDGET
+        if self._fruitless >= self._limits.patience:
+            return EndReason.REPEATING
+        if not self._has_asked_in_vain:
             proposal = self._strategy.ask()
-            if proposal is None:
-                return EndReason.EXHAUSTED if self._strategy.exhausted or not self._running else None
-            self._begin_trial(proposal)
-        return None
+            if proposal is not None:
+                self._begin_trial(proposal)
+                return None
+            self._has_asked_in_vain = True
+        return EndReason.EXHAUSTED if self._strategy.exhausted or not self._running else None
 
     def _begin_trial(self, proposal: Proposal) -> None:
         self._last_id += 1
+        self._fruitless += 1
         trial = Trial(self._last_id, proposal.sample, parent=proposal.parent, created=time.time())
         try:
             model = self._space.build(proposal.sample)
-            trial = replace(trial, digest=model.digest())
-            original = self._by_digest.get(trial.digest or "")
-            if original is not None:
-                self._repeats += 1
-                self._begin_duplicate(trial, original)
+            digest = model.digest()
+            trial = replace(trial, digest=digest)
+            if digest in self._originals:
+                self._begin_duplicate(replace(trial, duplicate_of=self._originals[digest]))
                 return
             source = generate(model)
         except RetixError as error:
@@ -171,14 +191,13 @@ class Search:
             failure = Failure(FailureKind.BUILD, error.what, type(error).__name__, str(error))
             self._end(replace(trial, failure=failure), TrialState.FAILED, time.time())
             return
-        self._repeats = 0
+        self._fruitless = 0
         self._run_count += 1
-        self._by_digest[trial.digest or ""] = trial.id
-        self._record(trial)
-        self._running[trial.id] = trial
-        self._engine.submit(self._job(trial, source))
+        self._originals[digest] = trial.id
+        self._jobs[trial.id] = job = self._make_job(trial, source)
+        self._submit(trial, job)
 
-    def _job(self, trial: Trial, source: Source) -> Job:
+    def _make_job(self, trial: Trial, source: Source) -> Job:
         seed = hashlib.blake2b(f"{self._strategy.seed}/{trial.id}".encode(), digest_size=4).digest()
         return Job(
             trial.id,
@@ -191,13 +210,19 @@ class Search:
             seed=int.from_bytes(seed),
         )
 
-    def _begin_duplicate(self, trial: Trial, original: int) -> None:
-        trial = replace(trial, duplicate_of=original)
-        if original in self._ended:
-            self._end_duplicate(trial, self._ended[original])
+    def _submit(self, trial: Trial, job: Job) -> None:
+        self._running[trial.id] = trial
+        self._record(trial)
+        self._engine.submit(job)
+
+    def _begin_duplicate(self, trial: Trial) -> None:
+        assert trial.duplicate_of is not None
+        original = self._ended.get(trial.duplicate_of)
+        if original is not None:
+            self._end_duplicate(trial, original)
         else:
+            self._waiting.setdefault(trial.duplicate_of, []).append(trial)
             self._record(trial)
-            self._waiting.setdefault(original, []).append(trial)
 
     def _end_duplicate(self, trial: Trial, original: Trial) -> None:
         state = TrialState.STOPPED if original.state is TrialState.STOPPED else TrialState.DUPLICATE
@@ -206,7 +231,9 @@ class Search:
     # -- what the engine says -----------------------------------------------------------------------------------
 
     def _handle(self, event: Event) -> None:
-        trial = self._running[event.trial]
+        trial = self._running.get(event.trial)
+        if trial is None:
+            return  # it has ended for the search already, and the engine tells late
         match event:
             case Started():
                 self._running[trial.id] = trial = replace(trial, state=TrialState.RUNNING, started=event.time)
@@ -217,18 +244,25 @@ class Search:
             case Finished():
                 self._end(replace(trial, metrics=event.metrics), TrialState.SUCCEEDED, event.time)
             case Failed():
-                self._end(replace(trial, failure=event.failure), TrialState.FAILED, event.time)
+                job = self._jobs.pop(trial.id, None)
+                if event.failure.kind is FailureKind.KILLED and job is not None:
+                    self._submit(replace(trial, state=TrialState.WAITING, started=None), job)
+                else:
+                    self._end(replace(trial, failure=event.failure), TrialState.FAILED, event.time)
             case Cancelled():
                 self._end(trial, TrialState.STOPPED, event.time)
 
     def _end(self, trial: Trial, state: TrialState, now: float) -> None:
         trial = replace(trial, state=state, ended=now)
         self._running.pop(trial.id, None)
+        self._jobs.pop(trial.id, None)
         if trial.duplicate_of is None:
             self._ended[trial.id] = trial
         self._record(trial)
         self._weights.trial_ended(trial)
-        self._strategy.tell(trial)
+        if not self._is_over:
+            self._strategy.tell(trial)
+            self._has_asked_in_vain = False
         for duplicate in self._waiting.pop(trial.id, ()):
             self._end_duplicate(duplicate, trial)
 
@@ -238,6 +272,10 @@ class Search:
 
     def _stop_running(self) -> None:
         """Record every trial that still runs as stopped; the engine is closed by whoever opened it."""
-        for trial in list(self._running.values()):
+        # The strategy is asked no more, and if it has just raised, telling it would raise again.
+        self._is_over = True
+        running = list(self._running.values())
+        for trial in running:
             self._engine.cancel(trial.id)
+        for trial in running:
             self._end(trial, TrialState.STOPPED, time.time())

@@ -16,7 +16,7 @@ class WeightKeeper:
 
     Args:
         count: How many trials keep theirs.
-        maximize: Whether a higher metric is better.
+        maximize: Whether a higher metric is better; of equals, the earlier trial is.
         directory: Gives a trial's directory.
     """
 
@@ -32,10 +32,15 @@ class WeightKeeper:
         return self._count > 0
 
     def trial_ended(self, trial: Trial) -> None:
-        """Keep the weights of a trial if it is among the best; delete those that it displaces."""
-        if trial.state is not TrialState.SUCCEEDED or trial.metric is None:
-            return
-        bisect.insort(self._best, (self._sign * trial.metric, trial.id))
-        for _, displaced in self._best[self._count :]:
-            (self._directory(displaced) / WEIGHTS).unlink(missing_ok=True)
-        del self._best[self._count :]
+        """Keep the weights of a trial if it is among the best; delete those that it displaces, or its own."""
+        if trial.state is TrialState.SUCCEEDED and trial.metric is not None:
+            bisect.insort(self._best, (self._sign * trial.metric, trial.id))
+            for _, displaced in self._best[self._count :]:
+                self._delete(displaced)
+            del self._best[self._count :]
+        else:
+            # A trial can be ended after it has written its weights and before it could say so.
+            self._delete(trial.id)
+
+    def _delete(self, trial_id: int) -> None:
+        (self._directory(trial_id) / WEIGHTS).unlink(missing_ok=True)

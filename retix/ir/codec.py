@@ -71,6 +71,13 @@ def model_fields_from_json(data: Mapping[str, Any]) -> dict[str, Any]:
             f"the model was written in version {version!r} of the graph format; this retix reads version {VERSION}",
             fix="read it with the retix that wrote it, or a newer one",
         )
+    try:
+        return _fields_from_json(data)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise GraphError(f"this is no model that retix wrote: {type(error).__name__}: {error}") from error
+
+
+def _fields_from_json(data: Mapping[str, Any]) -> dict[str, Any]:
     graphs = [_graph_from_json(item) for item in data["graphs"]]
     sources = {
         key: ClassSource(s["name"], s["code"], tuple(s["imports"]), tuple(s["needs"]))

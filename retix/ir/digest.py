@@ -2,32 +2,36 @@
 
 Each graph is walked from what it returns back to its inputs; nodes and members are numbered in the order in which that
 walk first finishes with them, which depends on the wiring alone. The list of numbered nodes is an exact canonical form
-of a graph whose operands are ordered, so equal forms are equal graphs. Nodes that change a value in place pin the
-order of the graph that they are in. One pass, linear in the size of the graph.
+of a graph whose operands are ordered, so equal forms are equal graphs. Branches are written where they are run, because
+they use the members of the graph around them. Nodes with effects pin the order of the graph that they are in. One pass,
+linear in the size of the graph; a graph that is shared with a fork is written once for all models that share it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from retix.ir.effect import changes_in_place
-from retix.ir.graph import Graph, Node, Value
+from retix.errors import GraphError
+from retix.ir.effect import Effects
+from retix.ir.graph import Graph, Node, Value, find_values
 from retix.ir.literal import literal_to_json
 from retix.ir.op import (
     Attribute,
     Call,
     Cell,
     ChooseInputs,
+    Constant,
     Function,
     If,
     LayerChoice,
     Loop,
     MemberOp,
     Module,
-    Symbol,
+    Return,
     Tensor,
 )
 
@@ -35,58 +39,105 @@ if TYPE_CHECKING:
     from retix.ir.model import Model
 
 
-def digest_model(model: Model) -> str:
-    """32 hexadecimal digits that are equal for models that compute the same graph."""
-    done: dict[str, str] = {}
+@dataclass(frozen=True, slots=True)
+class CanonicalForm:
+    """What a graph is, apart from the graphs that it calls.
 
-    def digest(name: str) -> str:
-        if name not in done:
-            form, children = _canonical_form(model.graphs[name], model)
-            parts = [form, *(digest(child) for child in children)]
-            done[name] = hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+    Attributes:
+        digest: Of the canonical text, in which the called graphs are numbered.
+        cells: Those graphs, in the order of their numbers.
+        regions: The branches that the text holds.
+        effects: Whether each of the graphs that it and its branches run has effects, which pin the order of nodes.
+    """
+
+    digest: bytes
+    cells: tuple[str, ...]
+    regions: tuple[Graph, ...]
+    effects: tuple[bool, ...]
+
+
+def digest_model(model: Model) -> str:
+    """32 hexadecimal digits that are equal for models that compute the same graph.
+
+    Raises:
+        GraphError: A graph contains itself.
+    """
+    effects = Effects(model)
+    done: dict[str, bytes] = {}
+    open_graphs: set[str] = set()
+
+    def digest(name: str) -> bytes:
+        if name in done:
+            return done[name]
+        if name in open_graphs:
+            raise GraphError(f"graph {name!r} contains itself", fix="call model.verify() after editing")
+        open_graphs.add(name)
+        form = _find_form(model.graphs[name], model, effects)
+        done[name] = _hash(form.digest + b"".join(map(digest, form.cells))) if form.cells else form.digest
         return done[name]
 
-    return digest(model.root_name)
+    found = digest(model.root_name)
+    if model.sources or model.ties:
+        sources = sorted((key, source.code, *source.imports) for key, source in model.sources.items())
+        found = _hash(found + json.dumps([sources, sorted(map(sorted, model.ties))]).encode())
+    return found.hex()
 
 
-def _canonical_form(graph: Graph, model: Model) -> tuple[str, tuple[str, ...]]:
-    """The graph's canonical text, in which other graphs are numbered, and those graphs in that order.
-
-    A frozen graph keeps its form: forks share it.
-    """
-    if graph.canonical_form is None or not graph.frozen:
-        owner = model.graphs.get(graph.region_of or "", graph)
-        graph.canonical_form = _Form(graph, owner, model).write()
-    return graph.canonical_form
+def _hash(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).digest()
 
 
-class _Form:
-    """The canonical form of one graph while it is being written."""
+def _find_form(graph: Graph, model: Model, effects: Effects) -> CanonicalForm:
+    """The graph's canonical form; a frozen graph keeps it."""
+    pinned = tuple(_pins(graph, model, effects)) if effects.summary(graph).calls else ()
+    known = graph.canonical_form
+    if known is not None and known.effects == pinned:
+        if all(model.graphs.get(region.name) is region for region in known.regions):
+            return known
+    writer = _Writer(graph, model, effects)
+    text = json.dumps(writer.write(graph))
+    regions = tuple(writer.regions)
+    form = CanonicalForm(_hash(text.encode()), tuple(writer.cells), regions, pinned)
+    if graph.frozen and all(region.frozen for region in regions):
+        graph.canonical_form = form
+    return form
 
-    def __init__(self, graph: Graph, owner: Graph, model: Model) -> None:
-        self.graph = graph
+
+def _pins(graph: Graph, model: Model, effects: Effects) -> Iterator[bool]:
+    """Whether each graph that ``graph`` and its branches run has effects."""
+    for name in effects.summary(graph).calls:
+        yield effects.of_graph(name)
+        if model.graphs[name].region_of is not None:
+            yield from _pins(model.graphs[name], model, effects)
+
+
+class _Writer:
+    """Writes the canonical form of one graph and its branches."""
+
+    def __init__(self, owner: Graph, model: Model, effects: Effects) -> None:
         self.owner = owner
         self.model = model
+        self.effects = effects
         self.members: dict[str, int] = {}
-        self.children: list[str] = []
-        self.values: dict[Value, str] = {value: f"i{i}" for i, value in enumerate(graph.inputs)}
+        self.cells: dict[str, int] = {}
+        self.regions: list[Graph] = []
+        self.values: dict[Value, Any] = {}
 
-    def write(self) -> tuple[str, tuple[str, ...]]:
-        lines = [f"{len(self.graph.inputs)}"]
-        for number, node in enumerate(self._order()):
-            lines.append(json.dumps([self._op(node), self._key(node.args), self._key(node.kwargs)]))
+    def write(self, graph: Graph) -> Any:
+        self.values.update((value, f"input {index}") for index, value in enumerate(graph.inputs))
+        lines: list[Any] = [len(graph.inputs)]
+        for number, node in enumerate(self._order(graph)):
+            lines.append([self._op(node), self._key(node.args), self._key(node.kwargs)])
             for index, value in enumerate(node.outputs):
-                self.values[value] = f"{number}.{index}"
-        lines.append(json.dumps(self._key(self.graph.result.args)))
-        return "\n".join(lines), tuple(self.children)
+                self.values[value] = [number, index]
+        return [*lines, self._key(graph.result.args)]
 
-    def _order(self) -> Iterator[Node]:
-        effects = [node for node in self.graph.nodes if changes_in_place(node, self.model)]
-        live = walk_back([*effects, self.graph.result])
-        if effects:
-            alive = set(live)
-            return (node for node in self.graph.nodes if node in alive)
-        return (node for node in live if node is not self.graph.result)
+    def _order(self, graph: Graph) -> Iterable[Node]:
+        if self.effects.has_effects(graph):
+            live, pinned = self.effects.live_nodes(graph)
+            if pinned:
+                return [node for node in graph.nodes if node in live]
+        return walk_back(graph.result)
 
     def _op(self, node: Node) -> Any:
         match node.op:
@@ -96,72 +147,74 @@ class _Form:
                 return ["attribute", *(self._member(target) if target in self.owner.members else [target])]
             case Function(name):
                 return name
+            case Constant():
+                return ["constant"]
             case ChooseInputs(label, n_candidates, n_chosen, reduction):
                 return ["choose", label, n_candidates, n_chosen, reduction]
             case If(then, otherwise):
-                return ["if", self._child(then), self._child(otherwise)]
+                return ["if", self._region(then), self._region(otherwise)]
             case Loop(body, n_carried):
-                return ["loop", self._child(body), n_carried]
-        return "constant"
+                return ["loop", self._region(body), n_carried]
+            case Return():
+                return ["return"]
 
     def _member(self, target: str) -> list[Any]:
-        # regions name the members of their owner, which numbers them by its own walk: the name has to stand for itself
-        if self.owner is not self.graph:
-            return [target, self._member_op(self.owner.members[target].op)]
-        first = target not in self.members
-        number = self.members.setdefault(target, len(self.members))
-        return [number, self._member_op(self.owner.members[target].op)] if first else [number]
+        if target in self.members:
+            return [self.members[target]]
+        self.members[target] = len(self.members)
+        return [self.members[target], self._member_op(self.owner.members[target].op)]
 
     def _member_op(self, op: MemberOp) -> Any:
         match op:
             case Module(type, args, kwargs):
-                return [type, self._key(args), self._key(dict(kwargs))]
+                return [type, self._key(args), self._key(kwargs)]
             case Cell(graph):
-                return ["cell", self._child(graph)]
+                return ["cell", self.cells.setdefault(graph, len(self.cells))]
             case LayerChoice(label, candidates):
                 return ["choice", label, [[name, self._member_op(m.op)] for name, m in candidates]]
             case Tensor(shape, dtype, init, kind, requires_grad):
                 return [kind, list(shape), dtype, self._key(init), requires_grad]
 
-    def _child(self, name: str) -> str:
-        self.children.append(name)
-        return f"graph {len(self.children)}"
+    def _region(self, name: str) -> Any:
+        region = self.model.graphs[name]
+        self.regions.append(region)
+        return self.write(region)
 
     def _key(self, argument: Any) -> Any:
+        """The argument as JSON; tagged like `literal_to_json` does, so that no two kinds look the same."""
         if isinstance(argument, Value):
             return {"value": self.values[argument]}
-        if isinstance(argument, Symbol):
-            return {"symbol": argument.name}
         if isinstance(argument, Module):
             return {"module": self._member_op(argument)}
         if isinstance(argument, tuple):
             return {"tuple": [self._key(item) for item in argument]}
         if isinstance(argument, list):
             return [self._key(item) for item in argument]
-        if isinstance(argument, dict):
-            return {"dict": [[key, self._key(argument[key])] for key in sorted(argument, key=str)]}
         if isinstance(argument, slice):
-            return {"slice": [self._key(p) for p in (argument.start, argument.stop, argument.step)]}
+            return {"slice": [self._key(part) for part in (argument.start, argument.stop, argument.step)]}
+        if hasattr(argument, "items"):
+            return {"dict": [[key, self._key(argument[key])] for key in sorted(argument, key=str)]}
         return literal_to_json(argument)
 
 
-def walk_back(roots: list[Node]) -> list[Node]:
-    """The nodes that ``roots`` depend on, themselves included, each after what it takes its inputs from."""
+def walk_back(root: Node) -> list[Node]:
+    """The nodes that ``root`` depends on, each after what it takes its inputs from."""
     order: list[Node] = []
-    seen: set[Node] = set()
-    for root in roots:
-        if root in seen:
-            continue
-        seen.add(root)
-        stack = [(root, iter(root.predecessors))]
-        while stack:
-            node, rest = stack[-1]
-            for producer in rest:
-                if producer not in seen:
-                    seen.add(producer)
-                    stack.append((producer, iter(producer.predecessors)))
-                    break
-            else:
-                stack.pop()
-                order.append(node)
-    return order
+    seen = {root}
+    stack = [(root, iter(_producers(root)))]
+    while stack:
+        node, rest = stack[-1]
+        for producer in rest:
+            if producer not in seen:
+                seen.add(producer)
+                stack.append((producer, iter(_producers(producer))))
+                break
+        else:
+            order.append(stack.pop()[0])
+    return order[:-1]
+
+
+def _producers(node: Node) -> list[Node]:
+    """Where the inputs come from; the order in which keyword arguments were written does not count."""
+    named = [node.kwargs[key] for key in sorted(node.kwargs)]
+    return [value.producer for value in find_values([node.args, named]) if value.producer is not None]

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retix.errors import GraphError
-from retix.ir.op import Call, Cell, If, LayerChoice, Loop, Member, MemberOp, Module, NodeOp, Return
+from retix.ir.members import FrozenMembers
+from retix.ir.op import Attribute, Call, Cell, If, LayerChoice, Loop, Member, MemberOp, Module, NodeOp, Return
+
+if TYPE_CHECKING:
+    from retix.ir.digest import CanonicalForm
+    from retix.ir.effect import Effect
+
+_GAP = 1 << 62
+"""Between the positions of neighbours: a node is put between two others without numbering the rest anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +57,17 @@ class Value:
         return tuple(self._uses)
 
     def replace_by(self, other: Value) -> None:
-        """Let every node that takes this value take ``other`` instead.
+        """Let every node that takes this value, but for the one that computes ``other``, take ``other`` instead.
 
         Raises:
-            GraphError: ``other`` belongs to another graph, or is computed after one of the uses.
+            GraphError: ``other`` belongs to another graph, or is computed after one of the uses; nothing is changed.
         """
-        for node in self.uses:
-            if node is not other.producer:
-                node.replace_input(self, other)
+        self.graph._check_editable()
+        users = [node for node in self._uses if node is not other.producer]
+        for node in users or [self.graph.result]:
+            self.graph._check_visible([other], node, node.name)
+        for node in users:
+            node.replace_input(self, other)
 
     def _copy(self, graph: Graph, producer: Node | None) -> Value:
         copied = Value(graph, self.name, producer, self.index)
@@ -74,8 +85,8 @@ class Node:
         graph: The graph that it is part of.
         name: Unique within the graph.
         op: What it does.
-        args: Positional arguments: literals and values.
-        kwargs: Keyword arguments.
+        args: Positional arguments: literals and values; replaced by `set_arguments`, never changed in place.
+        kwargs: Keyword arguments; see ``args``.
         outputs: The values it computes.
         location: The line of the user's code it stands for.
     """
@@ -121,7 +132,7 @@ class Node:
     @property
     def member(self) -> Member | None:
         """The member that it calls, or None."""
-        return self.graph.members.get(self.op.target) if isinstance(self.op, Call) else None
+        return self.graph.scope.members.get(self.op.target) if isinstance(self.op, Call) else None
 
     @property
     def operation(self) -> MemberOp | NodeOp:
@@ -156,12 +167,12 @@ class Node:
         """Replace all arguments.
 
         Raises:
-            GraphError: One is a value of another graph, or computed later.
+            GraphError: One is a value of another graph, or computed later; or the node was removed.
         """
         new_args, new_kwargs = tuple(args), dict(kwargs or {})
         values = dict.fromkeys(find_values((new_args, new_kwargs)))
-        self.graph._check_editable()
-        self.graph._check_visible(values, self)
+        self._check_editable()
+        self.graph._check_visible(values, self, self.name)
         for value in self.inputs:
             value._uses.pop(self, None)
         for value in values:
@@ -182,28 +193,31 @@ class Node:
             parameters: With a name: the keyword arguments that make the module.
 
         Raises:
-            GraphError: The node calls no member, and a member op was given.
+            GraphError: The node calls no member, and a member op was given; or it calls one that does not exist.
         """
-        self.graph._check_editable()
+        self._check_editable()
         op = Module(operation, (), dict(parameters or {})) if isinstance(operation, str) else operation
         if isinstance(op, MemberOp):
-            if not isinstance(self.op, Call):
+            member = self.member
+            if not isinstance(self.op, Call) or member is None:
                 raise GraphError(
                     f"node {self.name!r} calls no module, so it cannot become {op!r}",
                     fix="add a node with graph.add_module and let it replace this one",
                 )
-            origin = self.graph.members[self.op.target].origin
-            self.graph.members[self.op.target] = Member(op, origin)
-        else:
-            self.op = op
+            self.graph.scope.members[self.op.target] = Member(op, member.origin)
+            return
+        if isinstance(op, Return) != isinstance(self.op, Return):
+            raise GraphError(f"node {self.name!r} cannot become {op!r}", why="a graph returns once, at its end")
+        self.graph._check_target(op, self.name)
+        self.op = op
 
     def remove(self) -> None:
         """Take the node out of its graph.
 
         Raises:
-            GraphError: Another node takes one of its values, or it is the graph's return.
+            GraphError: Another node takes one of its values, it is the graph's return, or it was removed before.
         """
-        self.graph._check_editable()
+        self._check_editable()
         if isinstance(self.op, Return):
             raise GraphError(f"the return of graph {self.graph.name!r} cannot be removed")
         for value in self.outputs:
@@ -217,6 +231,10 @@ class Node:
             value._uses.pop(self, None)
         self.graph._unlink(self)
 
+    def _check_editable(self) -> None:
+        self.graph._check_editable()
+        self.graph._check_present(self)
+
     def __repr__(self) -> str:
         return f"<node {self.name} of {self.graph.name}: {self.type}>"
 
@@ -229,20 +247,23 @@ class Graph:
         class_name: The name of the user's class.
         members: The parts of the module by name; a dotted name is a path through ``ModuleList`` and the like.
         inputs: What ``forward`` takes.
-        region_of: For a branch of `If` or `Loop`: the graph whose members it uses.
+        region_of: For a branch of `If` or `Loop`: the graph whose members it uses; it has none of its own.
         type: The importable name of a container such as ``torch.nn.Sequential`` that the graph may be written as.
         frozen: Shared with a fork; edits are refused.
-        canonical_form: What `retix.ir.digest` found, kept while the graph is frozen.
+        canonical_form: What `retix.ir.digest` found, kept once the graph is frozen.
+        effect: What `retix.ir.effect` found, kept once the graph is frozen.
     """
 
     __slots__ = (
-        "_dirty",
         "_end",
+        "_member_counts",
         "_node_names",
+        "_owner",
         "_start",
         "_value_names",
         "canonical_form",
         "class_name",
+        "effect",
         "frozen",
         "inputs",
         "members",
@@ -255,24 +276,25 @@ class Graph:
         self.name = name
         self.class_name = class_name
         self.members: dict[str, Member] = {}
-        self.inputs: list[Value] = []
+        self.inputs: Sequence[Value] = ()
         self.region_of = region_of
         self.type = type
         self.frozen = False
-        self.canonical_form: tuple[str, tuple[str, ...]] | None = None
+        self.canonical_form: CanonicalForm | None = None
+        self.effect: Effect | None = None
+        self._owner: Graph | None = None
+        self._member_counts: dict[str, int] = {}
         self._node_names: dict[str, int] = {}
         self._value_names: dict[str, int] = {}
-        self._dirty = False
-        self._start: Node | None = None
         self._end = Node(self, "return", Return(), (None,), {}, None)
-        self._start = self._end
+        self._start: Node = self._end
 
     # -- reading ------------------------------------------------------------------------------------------------
 
     @property
     def nodes(self) -> Iterator[Node]:
         """The nodes in order, without the return. The walk survives edits of the nodes it has passed."""
-        node = self._start
+        node: Node | None = self._start
         while node is not None and node is not self._end:
             following = node._next
             yield node
@@ -301,11 +323,12 @@ class Graph:
 
     def is_before(self, first: Node, second: Node) -> bool:
         """Whether ``first`` runs before ``second``."""
-        if self._dirty:
-            for position, node in enumerate(self.nodes):
-                node._position = position
-            self._dirty = False
-        return second is self._end or (first is not self._end and first._position < second._position)
+        return first is not self._end and (second is self._end or first._position < second._position)
+
+    @property
+    def scope(self) -> Graph:
+        """The graph whose members the nodes use: itself, or for a branch the graph that it is a branch of."""
+        return self._owner or self
 
     # -- editing ------------------------------------------------------------------------------------------------
 
@@ -313,7 +336,7 @@ class Graph:
         """Append an input to ``forward``."""
         self._check_editable()
         value = Value(self, _claim(name, self._value_names), None, len(self.inputs))
-        self.inputs.append(value)
+        self.inputs = (*self.inputs, value)
         return value
 
     def add(
@@ -339,21 +362,22 @@ class Graph:
             n_outputs: How many values it computes.
             output_names: The wanted names of its values; otherwise the node's own.
             before: The node that it is put before; otherwise it comes last, or directly behind ``after``.
-            after: The node that it is put behind.
+            after: The node that it is put behind; not looked at where ``before`` is given.
             location: The line of the user's code it stands for.
 
         Raises:
-            GraphError: An argument is a value of another graph or computed later, or the member does not exist.
+            GraphError: An argument is a value of another graph or computed later, the member does not exist, or the
+                node that it is put before or behind is not in this graph.
         """
         self._check_editable()
         if isinstance(op, Return):
             raise GraphError(f"graph {self.name!r} has its return already", fix="use graph.set_result")
-        node = Node(self, _claim(name, self._node_names), op, tuple(args), dict(kwargs or {}), location)
-        anchor = before or (after._next if after is not None else None) or self._end
-        if anchor.graph is not self:
-            raise GraphError(f"node {anchor.name!r} is part of {anchor.graph.name!r}, not of {self.name!r}")
-        values = dict.fromkeys(find_values((node.args, node.kwargs)))
-        self._check_visible(values, anchor)
+        anchor = self._find_anchor(before, after)
+        new_args, new_kwargs = tuple(args), dict(kwargs or {})
+        values = dict.fromkeys(find_values((new_args, new_kwargs)))
+        self._check_visible(values, anchor, name)
+        self._check_target(op, name)
+        node = Node(self, _claim(name, self._node_names), op, new_args, new_kwargs, location)
         self._link(node, anchor)
         names = output_names if output_names is not None else [name] * n_outputs
         node.outputs = tuple(Value(self, _claim(wanted, self._value_names), node, i) for i, wanted in enumerate(names))
@@ -364,10 +388,12 @@ class Graph:
     def add_member(self, name: str, op: MemberOp, origin: str | None = None) -> str:
         """Add a part to the module and return the name it got."""
         self._check_editable()
-        unique, count = name, 1
-        while unique in self.members:
+        scope = self.scope
+        unique, count = name, scope._member_counts.get(name, 1)
+        while unique in scope.members:
             unique, count = f"{name}_{count}", count + 1
-        self.members[unique] = Member(op, origin)
+        scope._member_counts[name] = count
+        scope.members[unique] = Member(op, origin)
         return unique
 
     def add_module(
@@ -394,14 +420,16 @@ class Graph:
         try:
             return self.add(Call(target), inputs, name=name, before=before, after=after)
         except GraphError:
-            del self.members[target]
+            del self.scope.members[target]
             raise
 
     def insert_on(self, value: Value, name: str, type: str, parameters: Mapping[str, Any] | None = None) -> Node:
         """Put a leaf module of one input behind ``value``; what took ``value`` takes the module's output instead."""
         users = value.uses
-        first = value.producer._next if value.producer is not None else self._start
-        node = self.add_module(name, type, [value], parameters, before=first)
+        if value.producer is None:
+            node = self.add_module(name, type, [value], parameters, before=self._start)
+        else:
+            node = self.add_module(name, type, [value], parameters, after=value.producer)
         for user in users:
             user.replace_input(value, node.output)
         return node
@@ -411,37 +439,69 @@ class Graph:
         self._end.set_arguments((result,))
 
     def rename(self, value: Value, name: str) -> None:
-        """Give a value the user's name for it; a number is put behind its unique name where that is taken."""
+        """Give a value the user's name for it; a number is put behind its unique name where that is taken.
+
+        Raises:
+            GraphError: It is a value of another graph.
+        """
         self._check_editable()
+        self._check_own(value)
         value.variable = name
         if value.name != name:
             value.name = _claim(name, self._value_names)
 
     def erase(self, node: Node, replacement: Value) -> None:
-        """Take ``node`` out and let the users of its only value take ``replacement``."""
+        """Take ``node`` out and let the users of its only value take ``replacement``.
+
+        Raises:
+            GraphError: The replacement depends on the node, or is computed after one of the users; nothing is changed.
+        """
+        if replacement.producer in (node, *node.output.uses):
+            raise GraphError(f"node {node.name!r} cannot be replaced by {replacement!r}, which depends on it")
+        self._check_present(node)
         node.output.replace_by(replacement)
         node.remove()
 
+    def freeze(self) -> None:
+        """Refuse edits from now on; what held its members or inputs before holds a copy that counts for nothing."""
+        if not self.frozen:
+            self.frozen = True
+            self.members = FrozenMembers(self.name, self.members)
+            self.inputs = tuple(self.inputs)
+
+    def attach(self, owner: Graph) -> None:
+        """For a branch: let its nodes use the members of ``owner``; a frozen one keeps the owner that it has."""
+        if self._owner is None or not self.frozen:
+            self._owner = owner
+
     def copy(self) -> Graph:
-        """An editable copy that shares nothing but ops and literals."""
+        """An editable copy that shares nothing but ops and literals; a branch still uses its owner's members."""
         twin = Graph(self.name, self.class_name, region_of=self.region_of, type=self.type)
         twin.members = dict(self.members)
+        twin._owner = self._owner
+        twin._member_counts = dict(self._member_counts)
         twin._node_names = dict(self._node_names)
         twin._value_names = dict(self._value_names)
-        values: dict[Value, Value] = {}
-        for value in self.inputs:
-            values[value] = copied = value._copy(twin, None)
-            twin.inputs.append(copied)
-        translate = values.__getitem__
-        for node in self.nodes:
+        values = {value: value._copy(twin, None) for value in self.inputs}
+        twin.inputs = tuple(values.values())
+        for node in [*self.nodes, self._end]:
+            taken: list[Value] = []
+
+            def translate(value: Value, taken: list[Value] = taken) -> Value:
+                taken.append(values[value])
+                return taken[-1]
+
             args, kwargs = map_values((node.args, node.kwargs), translate)
-            new = Node(twin, node.name, node.op, args, kwargs, node.location)
-            twin._link(new, twin._end)
-            new.outputs = tuple([v._copy(twin, new) for v in node.outputs])
-            values.update(zip(node.outputs, new.outputs, strict=True))
-            for value in node.inputs:
-                values[value]._uses[new] = None
-        twin.set_result(map_values(self._end.args[0], translate))
+            if node is self._end:
+                new = twin._end
+                new.args, new.kwargs = args, kwargs
+            else:
+                new = Node(twin, node.name, node.op, args, kwargs, node.location)
+                twin._link(new, twin._end)
+                new.outputs = tuple([value._copy(twin, new) for value in node.outputs])
+                values.update(zip(node.outputs, new.outputs, strict=True))
+            for value in taken:
+                value._uses[new] = None
         return twin
 
     def branches(self) -> Iterator[str]:
@@ -459,6 +519,18 @@ class Graph:
 
     # -- keeping order ------------------------------------------------------------------------------------------
 
+    def _find_anchor(self, before: Node | None, after: Node | None) -> Node:
+        """The node that a new one is put before."""
+        if before is not None:
+            self._check_present(before)
+            return before
+        if after is None:
+            return self._end
+        self._check_present(after)
+        if after._next is None:
+            raise GraphError(f"nothing can be put behind the return of graph {self.name!r}")
+        return after._next
+
     def _link(self, node: Node, anchor: Node) -> None:
         previous = anchor._previous
         node._previous, node._next, anchor._previous = previous, anchor, node
@@ -467,18 +539,22 @@ class Graph:
         else:
             previous._next = node
         if anchor is self._end:
-            node._position = previous._position + 1 if previous is not None else 0
-        else:
-            self._dirty = True
+            node._position = previous._position + _GAP if previous is not None else 0
+            return
+        low = previous._position if previous is not None else anchor._position - _GAP
+        node._position = (low + anchor._position) // 2
+        if node._position == low:
+            for number, item in enumerate(self.nodes):
+                item._position = number * _GAP
 
     def _unlink(self, node: Node) -> None:
         previous, following = node._previous, node._next
+        assert following is not None, "only the return has nothing behind it"
         if previous is None:
             self._start = following
         else:
             previous._next = following
-        if following is not None:
-            following._previous = previous
+        following._previous = previous
         node._previous = node._next = None
 
     def _check_editable(self) -> None:
@@ -488,26 +564,53 @@ class Graph:
                 fix="take an editable one from the model: model.graph(name)",
             )
 
-    def _check_visible(self, values: Iterable[Value], at: Node) -> None:
+    def _check_own(self, value: Value) -> None:
+        if value.graph is not self:
+            raise GraphError(
+                f"{value!r} is a value of {_where(value.graph, self)}, not of this graph {self.name!r}",
+                fix="take the value from the graph that is edited; after a fork, from model.graph(name)",
+            )
+
+    def _check_present(self, node: Node) -> None:
+        if node.graph is not self:
+            raise GraphError(f"node {node.name!r} is part of {_where(node.graph, self)}, not of this one")
+        if node._next is None and node is not self._end:
+            raise GraphError(f"node {node.name!r} was removed from graph {self.name!r}")
+
+    def _check_visible(self, values: Iterable[Value], at: Node, taker: str) -> None:
         for value in values:
-            if value.graph is not self:
-                raise GraphError(f"{value!r} is a value of graph {value.graph.name!r}, not of {self.name!r}")
+            self._check_own(value)
             producer = value.producer
             if producer is None:
                 continue
             if producer._next is None:
-                raise GraphError(f"{value!r} was computed by {producer.name!r}, which was removed")
+                raise GraphError(f"node {taker!r} cannot take {value!r}: {producer.name!r}, its producer, was removed")
             if not self.is_before(producer, at):
                 raise GraphError(
-                    f"node {at.name!r} cannot take {value!r}: {producer.name!r} computes it later",
+                    f"node {taker!r} cannot take {value!r}: {producer.name!r} computes it later",
                     fix="put the node behind the one whose value it takes",
                 )
+
+    def _check_target(self, op: NodeOp, taker: str) -> None:
+        if not isinstance(op, (Call, Attribute)) or op == Attribute("training"):
+            return
+        if self.region_of is not None and self._owner is None:
+            return  # its members are known once it is part of a model
+        if op.target not in self.scope.members:
+            raise GraphError(
+                f"node {taker!r} cannot use the member {op.target!r}: graph {self.scope.name!r} has none of that name",
+                fix="add the member first, with graph.add_member or graph.add_module",
+            )
+
+
+def _where(graph: Graph, other: Graph) -> str:
+    return f"graph {graph.name!r}" if graph.name != other.name else f"another copy of graph {graph.name!r}"
 
 
 def _claim(wanted: str, taken: dict[str, int]) -> str:
     """``wanted`` as a Python identifier, with a number behind it if it is taken already."""
-    base = re.sub(r"\W", "_", wanted)
-    if not base or base[0].isdigit():
+    base = wanted if wanted.isidentifier() else re.sub(r"\W", "_", wanted, flags=re.ASCII)
+    if not base.isidentifier():
         base = f"x{base}"
     if keyword.iskeyword(base):
         base += "_"

@@ -93,7 +93,7 @@ def _tagged(argument: Any) -> dict[str, Any]:
     if isinstance(argument, slice):
         return {"slice": [literal_to_json(part) for part in (argument.start, argument.stop, argument.step)]}
     if isinstance(argument, complex):
-        return {"complex": [argument.real, argument.imag]}
+        return {"complex": [literal_to_json(argument.real), literal_to_json(argument.imag)]}
     if argument is Ellipsis:
         return {"ellipsis": True}
     raise GraphError(f"{argument!r} of type {type(argument).__name__} is no literal of the IR")
@@ -111,7 +111,7 @@ def literal_from_json(data: Any, value: Callable[[str], Value]) -> Any:
         "value": value,
         "symbol": Symbol,
         "open": Open,
-        "complex": lambda parts: complex(*parts),
+        "complex": lambda parts: complex(*(literal_from_json(part, value) for part in parts)),
         "ellipsis": lambda _: Ellipsis,
         "module": module_from_json,
         "tuple": lambda items: tuple(literal_from_json(item, value) for item in items),

@@ -54,8 +54,20 @@ class Model:
         if graph is None:
             raise GraphError(f"the model has no graph {name!r}", fix=f"it has {', '.join(self.graphs)}")
         if graph.frozen:
-            graph = self.graphs[name] = graph.copy()
-        return graph
+            # a branch and the graph around it use the same members, so they are copied together
+            owner = graph.region_of or name
+            for key, part in self.graphs.items():
+                if key == owner or part.region_of == owner:
+                    self.graphs[key] = part.copy()
+            self._attach_regions()
+        elif graph.region_of is not None:
+            self._attach_regions()
+        return self.graphs[name]
+
+    def _attach_regions(self) -> None:
+        for graph in self.graphs.values():
+            if graph.region_of in self.graphs:
+                graph.attach(self.graphs[graph.region_of])
 
     def nodes(self, *, label: str | None = None, type: str | None = None) -> Iterator[Node]:
         """Yield nodes of all graphs, editable.
@@ -64,6 +76,7 @@ class Model:
             label: Only those that stand for the choice of that label.
             type: Only those that call a leaf of that class or apply that operator.
         """
+        self._attach_regions()
         for name in tuple(self.graphs):
             shared = self.graphs[name]
             wanted = [
@@ -89,8 +102,9 @@ class Model:
 
         Graphs are shared, and frozen, until one side asks for one by `graph`; then that side gets a copy.
         """
+        self._attach_regions()
         for graph in self.graphs.values():
-            graph.frozen = True
+            graph.freeze()
         return Model(dict(self.graphs), self.root_name, dict(self.sources), self.ties, self.evaluator, self.history)
 
     def verify(self) -> None:
@@ -105,13 +119,17 @@ class Model:
             listed = "\n".join(f"  - {v}" for v in violations)
             raise GraphError(
                 f"the model breaks {len(violations)} rule{'s' if len(violations) > 1 else ''} of the IR:\n{listed}\n"
-                + "\n".join(print_model(self, only=tuple(names)).splitlines())
+                + print_model(self, only=tuple(names))
             )
 
     def digest(self) -> str:
         """A string that is equal for models that compute the same graph, whatever things are called in it.
 
-        Names, labels, dead nodes and the order of nodes do not count. What is still open counts by its label.
+        Names, dead nodes and the order of independent nodes do not count, except that nodes which change something in
+        place keep the order of their graph. What is still open counts by its label.
+
+        Raises:
+            GraphError: A graph contains itself.
         """
         return digest_model(self)
 
@@ -130,6 +148,7 @@ class Model:
 
     def to_networkx(self) -> networkx.MultiDiGraph:
         """The nodes of all graphs as a networkx graph, each with its type, graph and text."""
+        self._attach_regions()
         return to_networkx(self)
 
     def __str__(self) -> str:

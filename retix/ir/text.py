@@ -45,7 +45,7 @@ def _lines(graph: Graph) -> Iterator[str]:
         yield f"  .{name} = {format_member(member.op)}"
     for node in graph.nodes:
         yield f"  {format_node(node)}"
-    yield f"  return {format_literal(graph.result.args[0])}"
+    yield f"  return {format_arguments(graph.result.args, graph.result.kwargs)}"
     yield "}"
 
 

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from retix.ir.graph import Graph, Node, Value, cells_of, find_values
 from retix.ir.literal import find_illegal
-from retix.ir.op import Attribute, Call, Cell, ChooseInputs, If, LayerChoice, Loop, Member, Module, Tensor
+from retix.ir.op import (
+    Attribute,
+    Call,
+    Cell,
+    ChooseInputs,
+    Constant,
+    If,
+    LayerChoice,
+    Loop,
+    Member,
+    Module,
+    Return,
+    Tensor,
+)
 
 if TYPE_CHECKING:
     from retix.ir.model import Model
+
+
+REDUCTIONS = ("sum", "mean", "concat", "none")
+"""What may become of the inputs that `ChooseInputs` takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +55,8 @@ def find_violations(model: Model) -> list[Violation]:
     if model.root_name not in model.graphs:
         return [Violation(model.root_name, None, "the root graph does not exist")]
     found = []
+    if model.graphs[model.root_name].region_of is not None:
+        found.append(Violation(model.root_name, None, "it is the root, and a branch of another graph"))
     for name, graph in model.graphs.items():
         if graph.name != name:
             found.append(Violation(name, None, f"it is called {graph.name!r} itself"))
@@ -52,11 +71,13 @@ def _check_graph(graph: Graph, model: Model) -> Iterator[tuple[str | None, str]]
             yield None, f"it is a branch in {graph.region_of!r}, which does not exist"
         else:
             members = model.graphs[graph.region_of].members
+        if graph.members:
+            yield None, f"it is a branch and has members of its own: {', '.join(graph.members)}"
     for name, member in graph.members.items():
         for message in _check_member(member, model):
             yield None, f"member {name!r}: {message}"
     yield from _check_wiring(graph)
-    for node in graph.nodes:
+    for node in [*graph.nodes, graph.result]:
         for message in _check_node(node, members, model):
             yield node.name, message
 
@@ -68,19 +89,25 @@ def _check_wiring(graph: Graph) -> Iterator[tuple[str | None, str]]:
     visible: set[Value] = set()
     users: dict[Value, set[Node]] = {}
 
-    def define(values: list[Value] | tuple[Value, ...]) -> Iterator[str]:
-        for value in values:
+    def define(values: Sequence[Value], producer: Node | None) -> Iterator[str]:
+        for index, value in enumerate(values):
             if value.name in names:
                 yield f"the name of {value!r} is taken twice"
+            if not value.name.isidentifier():
+                yield f"the name of {value!r} is no identifier"
+            if (value.graph, value.producer, value.index) != (graph, producer, index):
+                yield f"{value!r} does not know that it is computed here"
             names.add(value.name)
             visible.add(value)
 
-    yield from ((None, message) for message in define(graph.inputs))
+    yield from ((None, message) for message in define(graph.inputs, None))
     for node in [*graph.nodes, graph.result]:
         if node.graph is not graph:
             yield node.name, "it belongs to another graph"
         if node.name in seen_nodes:
             yield node.name, "another node has its name"
+        if not node.name.isidentifier():
+            yield node.name, "its name is no identifier"
         seen_nodes.add(node.name)
         for value in find_values((node.args, node.kwargs)):
             users.setdefault(value, set()).add(node)
@@ -89,7 +116,7 @@ def _check_wiring(graph: Graph) -> Iterator[tuple[str | None, str]]:
         illegal = find_illegal((node.args, node.kwargs))
         if illegal:
             yield node.name, f"its arguments hold {illegal}, which is no literal"
-        yield from ((node.name, message) for message in define(node.outputs))
+        yield from ((node.name, message) for message in define(node.outputs, node))
     for value in visible:
         if set(value.uses) != users.get(value, set()):
             yield None, f"{value!r} does not know exactly the nodes that take it"
@@ -110,15 +137,32 @@ def _check_node(node: Node, members: dict[str, Member], model: Model) -> Iterato
         case Attribute(target):
             if target != "training" and not isinstance(getattr(members.get(target), "op", None), Tensor):
                 yield f"it reads {target!r}, which is no parameter or buffer"
-        case ChooseInputs(_, n_candidates):
-            given = node.args[0] if node.args else None
-            if not isinstance(given, (list, tuple)) or len(given) != n_candidates:
-                yield f"it chooses among {n_candidates} inputs and is given {given!r}"
+        case ChooseInputs():
+            yield from _check_choice(node, node.op)
         case If(then, otherwise):
+            if not node.args:
+                yield "it has no condition"
             for branch in (then, otherwise):
                 yield from _check_branch(node, branch, len(node.args) - 1, len(node.outputs), model)
         case Loop(body, n_carried):
+            if len(node.args) < 2 + n_carried or len(node.outputs) != n_carried:
+                yield f"it carries {n_carried} values, takes {len(node.args)} and computes {len(node.outputs)}"
             yield from _check_branch(node, body, len(node.args) - 1, n_carried + 1, model)
+        case Constant() | Return():
+            if len(node.args) != 1 or node.kwargs:
+                yield f"it takes exactly one argument, not {len(node.args)} and {len(node.kwargs)} by keyword"
+            if (node.op == Return()) != (node is node.graph.result):
+                yield "a graph returns once, at its end"
+
+
+def _check_choice(node: Node, op: ChooseInputs) -> Iterator[str]:
+    given = node.args[0] if node.args else None
+    if not isinstance(given, (list, tuple)) or len(given) != op.n_candidates:
+        yield f"it chooses among {op.n_candidates} inputs and is given {given!r}"
+    if not (op.n_chosen == -1 or 1 <= op.n_chosen <= op.n_candidates):
+        yield f"it chooses {op.n_chosen} of {op.n_candidates} inputs"
+    if op.reduction not in REDUCTIONS:
+        yield f"its reduction {op.reduction!r} is none of {', '.join(REDUCTIONS)}"
 
 
 def _check_branch(node: Node, branch: str, n_inputs: int, n_results: int, model: Model) -> Iterator[str]:
@@ -126,10 +170,11 @@ def _check_branch(node: Node, branch: str, n_inputs: int, n_results: int, model:
     if graph is None:
         yield f"its branch {branch!r} does not exist"
         return
-    if graph.region_of is None:
-        yield f"its branch {branch!r} is no region of a graph"
+    owner = node.graph.region_of or node.graph.name
+    if graph.region_of != owner:
+        yield f"its branch {branch!r} is no branch of {owner!r}"
     yield from _check_arity(node, n_inputs, graph)
-    result = graph.result.args[0]
+    result = graph.result.args[0] if graph.result.args else None
     if not isinstance(result, tuple) or len(result) != n_results:
         yield f"its branch {branch!r} has to return a tuple of {n_results}"
 
@@ -152,9 +197,17 @@ def _check_member(member: Member, model: Model) -> Iterator[str]:
         case Cell(graph):
             if graph not in model.graphs:
                 yield f"its graph {graph!r} does not exist"
-        case LayerChoice(label, candidates):
+            elif model.graphs[graph].region_of is not None:
+                yield f"its graph {graph!r} is a branch of another graph"
+        case Tensor():
+            yield from _check_member(Member(member.op.init), model)
+        case LayerChoice(label, candidates, weights):
             if not candidates:
                 yield f"the choice {label!r} has no candidates"
+            if len({name for name, _ in candidates}) < len(candidates):
+                yield f"two candidates of the choice {label!r} have the same name"
+            if weights is not None and len(weights) != len(candidates):
+                yield f"the choice {label!r} has {len(weights)} weights for {len(candidates)} candidates"
             for name, candidate in candidates:
                 yield from (f"candidate {name!r}: {message}" for message in _check_member(candidate, model))
 

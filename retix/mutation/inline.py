@@ -73,6 +73,8 @@ class _Resolver:
         graph = self.model.graph(name) if _is_open(shared) else shared
         owner_name = graph.region_of or name
         for node in list(graph.nodes):
+            if any(_find_open((node.args, node.kwargs))):
+                node.set_arguments(*self._fill((node.args, node.kwargs)))
             if isinstance(node.op, Call):
                 self._resolve_member(owner_name, node.op.target)
             elif isinstance(node.op, ChooseInputs):
@@ -96,21 +98,24 @@ class _Resolver:
         """The member with its choices made; the same object if it has none."""
         op = member.op
         if isinstance(op, LayerChoice):
-            answer = self.ask(Decision(op.label, tuple(name for name, _ in op.candidates), weights=op.weights))
-            return self._settle(dict(op.candidates)[answer])
-        if isinstance(op, Module) and any(_find_open((op.args, dict(op.kwargs)))):
+            return self._settle(dict(op.candidates)[self.ask(_layer_decision(op))])
+        if isinstance(op, Module) and any(_find_open(op)):
             return replace(member, op=self._settle_module(op))
         return member
 
     def _settle_module(self, module: Module) -> Module:
-        for item in _find_open((module.args, dict(module.kwargs))):
-            for decision in expression_from_json(item.expression).decisions():
-                self.ask(decision)
         try:
-            filled: Module = self._filled(module)
+            filled: Module = self._fill(module)
             return filled
         except SpaceError as error:
             raise SpaceError(f"{module.type}: {error.what}", where=error.where, why=error.why, fix=error.fix) from error
+
+    def _fill(self, argument: Any) -> Any:
+        """The argument with its choices made."""
+        for item in _find_open(argument):
+            for decision in expression_from_json(item.expression).decisions():
+                self.ask(decision)
+        return self._filled(argument)
 
     def _filled(self, argument: Any) -> Any:
         if isinstance(argument, Open):
@@ -125,7 +130,7 @@ class _Resolver:
         return argument
 
     def _resolve_inputs(self, graph: Graph, node: Node, op: ChooseInputs) -> None:
-        chosen = self.ask(Decision(op.label, tuple(range(op.n_candidates)), op.n_chosen, weights=op.weights))
+        chosen = self.ask(_input_decision(op))
         candidates: list[Value] = [node.args[0][index] for index in chosen]
         result = _reduce(graph, node, candidates, op.reduction)
         result.variable = result.variable or node.output.variable
@@ -150,14 +155,51 @@ def _reduce(graph: Graph, node: Node, values: list[Value], reduction: str) -> Va
     return total if reduction == "sum" else add(Function("aten::div"), total, len(values), name="mean")
 
 
+def find_decisions(model: Model) -> Iterator[Decision]:
+    """Yield every decision that is open in the model, also in candidates that may never be chosen, as often as it is.
+
+    Raises:
+        SpaceError: One has no candidates, or a prior that does not fit them.
+    """
+    for graph in model.graphs.values():
+        for member in graph.members.values():
+            yield from _decisions_of(member.op)
+        for node in graph.nodes:
+            if isinstance(node.op, ChooseInputs):
+                yield _input_decision(node.op)
+            yield from _decisions_in((node.args, node.kwargs))
+
+
+def _decisions_of(op: MemberOp) -> Iterator[Decision]:
+    if isinstance(op, LayerChoice):
+        yield _layer_decision(op)
+        for _, candidate in op.candidates:
+            yield from _decisions_of(candidate.op)
+    elif isinstance(op, Module):
+        yield from _decisions_in(op)
+
+
+def _decisions_in(argument: Any) -> Iterator[Decision]:
+    for item in _find_open(argument):
+        yield from expression_from_json(item.expression).decisions()
+
+
+def _layer_decision(op: LayerChoice) -> Decision:
+    return Decision(op.label, tuple(name for name, _ in op.candidates), weights=op.weights)
+
+
+def _input_decision(op: ChooseInputs) -> Decision:
+    return Decision(op.label, tuple(range(op.n_candidates)), op.n_chosen, weights=op.weights)
+
+
 def _is_open(graph: Graph) -> bool:
-    return any(isinstance(node.op, ChooseInputs) for node in graph.nodes) or any(
-        _is_open_op(member.op) for member in graph.members.values()
-    )
+    return any(
+        isinstance(node.op, ChooseInputs) or any(_find_open((node.args, node.kwargs))) for node in graph.nodes
+    ) or any(_is_open_op(member.op) for member in graph.members.values())
 
 
 def _is_open_op(op: MemberOp) -> bool:
-    return isinstance(op, LayerChoice) or (isinstance(op, Module) and any(_find_open((op.args, dict(op.kwargs)))))
+    return isinstance(op, LayerChoice) or (isinstance(op, Module) and any(_find_open(op)))
 
 
 def _find_open(argument: Any) -> Iterator[Open]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
@@ -19,14 +21,17 @@ class Mutator(ABC):
 
     Subclasses override `mutate`: it edits the model it is given, which is a fork of the base model, and asks
     ``self.choice(candidates)`` or ``self.choose(candidates, n)``. How often and among what it asks may depend on the
-    answers so far. A mutator keeps no state between two models.
+    answers so far. A mutator keeps no state between two models: each is mutated by a copy of the mutator, so that one
+    mutator may be applied by several threads at once, or within itself.
 
     Args:
-        label: Begins the labels of its choices, ``label/0``, ``label/1``, …; by default the name of the class.
+        label: Begins the labels of its choices, ``label/0``, ``label/1``, …; by default the name of the class, with a
+            number behind it where several such mutators are applied to one model.
     """
 
     def __init__(self, label: str | None = None) -> None:
         self.label = label or type(self).__name__
+        self.has_default_label = label is None
         self._run: _Run | None = None
 
     @abstractmethod
@@ -37,7 +42,8 @@ class Mutator(ABC):
         """Ask which of ``candidates`` to take, and return it.
 
         Args:
-            candidates: At least one, of any type; those that are no JSON values are told apart by their index.
+            candidates: At least one, of any type. Different JSON values stand for themselves in samples; anything else
+                is told apart by its index.
             label: A label of its own, so that the decision is shared with others of that label.
 
         Raises:
@@ -47,7 +53,8 @@ class Mutator(ABC):
         options = list(candidates)
         names = _json_names(options)
         answer = self._ask(Decision(self._next_label(label), names))
-        return options[names.index(answer)]
+        # by their JSON, because 1, 1.0 and True are equal in Python
+        return options[[json.dumps(name) for name in names].index(json.dumps(answer))]
 
     def choose(self, candidates: Iterable[Any], n_chosen: int | None, *, label: str | None = None) -> list[Any]:
         """Ask which ``n_chosen`` of ``candidates`` to take, in their order; None for any number of them."""
@@ -63,24 +70,24 @@ class Mutator(ABC):
             MutationError: `mutate` failed, or left a model that breaks the rules of the IR.
         """
         fork = model.fork()
-        self._run = _Run(answer)
+        running = copy.copy(self)
+        running._run = run = _Run(answer)
         try:
-            self.mutate(fork)
-            fork.history = (*fork.history, Mutation(self.label, tuple(self._run.choices)))
-            remove_dead(fork)
+            running.mutate(fork)
             fork.verify()
-        except (SpaceError, MutationError):
-            raise
+            remove_dead(fork)
         except GraphError as error:
             raise MutationError(
-                f"mutator {self.label!r} broke the graph: {error.what}", where=error.where, fix=error.fix
+                f"mutator {self.label!r} broke the graph: {error.what}",
+                where=error.where,
+                why=error.why,
+                fix=error.fix,
             ) from error
         except RetixError:
             raise
         except Exception as error:
             raise MutationError(f"mutator {self.label!r} failed: {type(error).__name__}: {error}") from error
-        finally:
-            self._run = None
+        fork.history = (*fork.history, Mutation(self.label, tuple(run.choices)))
         return fork
 
     def _ask(self, decision: Decision) -> Choice:

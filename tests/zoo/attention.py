@@ -142,6 +142,17 @@ class MaskedAttention(nn.Module):
         return F.softmax(scores, dim=-1) @ self.value(x)
 
 
+class MaskedAttentionNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([MaskedAttention(8), MaskedAttention(8)])
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = x + layer(x)
+        return x
+
+
 class RelativeAttention(nn.Module):
     def __init__(self, dim: int = 8, heads: int = 2, max_distance: int = 6):
         super().__init__()

@@ -75,7 +75,7 @@ ZOO = [
     Animal(dense.SuperResolution, floats((1, 8, 8))),
     Animal(attention.VisionTransformer, _PICTURE),
     Animal(attention.LanguageModel, tokens(7, 20)),
-    Animal(attention.MaskedAttention, floats((6, 8))),
+    Animal(attention.MaskedAttentionNet, floats((6, 8))),
     Animal(attention.RelativeAttention, floats((9, 8))),
     Animal(attention.WindowTransformer, _PICTURE),
     Animal(attention.CrossAttention, floats((3, 8), (5, 8))),

@@ -5,7 +5,7 @@ Layers are subclasses of torch's own that remember their arguments, which may ho
 
 from typing import TYPE_CHECKING
 
-from retix.nn.pytorch.layer import CONTAINERS, record_layers
+from retix.nn.pytorch.layer import CONTAINERS, public_names, record_layers
 
 if TYPE_CHECKING:
     from torch.nn import *
@@ -24,5 +24,5 @@ __all__ = [
     "LayerChoice",
     "Module",
     "ValueChoice",
-    *(name for name in record_layers(__name__) if name != "Module"),
+    *(name for name in public_names() if name != "Module"),
 ]

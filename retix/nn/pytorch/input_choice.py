@@ -62,7 +62,7 @@ class InputChoice(Module):
         """Reduce the first ``n_chosen`` tensors, which have equal shapes (for ``concat``, except along dimension 1).
 
         Raises:
-            SpaceError: It is called with another number of tensors than it was made for.
+            SpaceError: It is called with another number of tensors than it was made for, or with too few.
         """
         if self.n_candidates is not None and len(candidate_inputs) != self.n_candidates:
             raise SpaceError(
@@ -70,6 +70,7 @@ class InputChoice(Module):
                 f"{len(candidate_inputs)}",
                 fix=f"call it with a list of {self.n_candidates}, or leave n_candidates out",
             )
+        self.decision(self.label or "InputChoice", len(candidate_inputs))  # refuses too few
         return reduce(list(candidate_inputs[: self.n_chosen or 1]), self.reduction)
 
     def extra_repr(self) -> str:

@@ -20,18 +20,19 @@ CONTAINERS = (
 )
 
 
+def public_names() -> list[str]:
+    """What `torch.nn` offers: layers, functions and modules."""
+    return [name for name in vars(torch.nn) if not name.startswith("_")]
+
+
 def record_layers(module_name: str) -> dict[str, Any]:
     """The public names of `torch.nn`: its layers as recorded subclasses, everything else as it is.
 
     Args:
         module_name: Where the subclasses are to be importable from.
     """
-    names: dict[str, Any] = {}
-    for name, thing in vars(torch.nn).items():
-        if name.startswith("_"):
-            continue
-        names[name] = _recorded(thing, module_name) if _is_layer(thing) else thing
-    return names
+    things = {name: getattr(torch.nn, name) for name in public_names()}
+    return {name: _recorded(thing, module_name) if _is_layer(thing) else thing for name, thing in things.items()}
 
 
 def _is_layer(thing: Any) -> bool:

@@ -24,7 +24,7 @@ class LayerChoice(Module):
         label: Choices of one label are made together; by default the path of the choice in the model.
 
     Raises:
-        SpaceError: There are no candidates, one is no module, or a name cannot be an attribute.
+        SpaceError: There are no candidates, one is no module, a name cannot be an attribute, or the prior does not fit.
     """
 
     def __init__(
@@ -55,10 +55,10 @@ class LayerChoice(Module):
             )
         try:
             self.add_module(name, module)
-        except KeyError as error:
+        except (KeyError, TypeError) as error:
             raise SpaceError(
                 f"{name!r} cannot name a candidate of the layer choice {self.label!r}: {error.args[0]}",
-                fix="use names without dots that are no attributes of a module",
+                fix="use strings without dots that are no attributes of a module",
             ) from error
 
     def decision(self, label: str) -> Decision:

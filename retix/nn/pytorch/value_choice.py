@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -30,8 +31,8 @@ class ValueChoice(Chosen):
         self.label = label
         self.prior = prior
         weights = tuple(prior) if prior is not None else None
-        # until the model is captured, a choice without a label goes by its identity
-        super().__init__(Decision(label or f"?{id(self)}", tuple(candidates), weights=weights))
+        # until the model is captured, a choice without a label goes by an identity that copies of it share
+        super().__init__(Decision(label or f"?{uuid.uuid4().hex}", tuple(candidates), weights=weights))
 
     @property
     def candidates(self) -> tuple[Any, ...]:

@@ -1,0 +1,93 @@
+"""What it costs to change a model: the inner loop of every search.
+
+Measured: `fork` of a captured ResNet-50, three convolutions in three of its blocks given another argument, and `digest`
+of the result. State: the model was digested once before, as a search's base model is, so that the graphs which the
+fork leaves alone know their canonical form; each time it is forked afresh.
+
+Beside it, in the same rounds, what torch.fx does to have a copy to edit: ``copy.deepcopy`` of the ``GraphModule`` of
+the same network and ``recompile()``; its parameters are on the meta device, so that no weights are copied. Kinder to
+fx: the graph alone is copied, into a new ``GraphModule`` that shares all parameters. Neither is edited, and fx has no
+digest.
+
+Aim: less than either.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import replace
+
+import torch
+from torch import fx
+
+from benchmarks.networks import ResNet50
+from benchmarks.report import Parts, Report, compare
+from benchmarks.stopwatch import watching
+from benchmarks.timing import Measure, interleave, time_calls
+from retix.converter import convert
+from retix.ir import Model, Module
+
+ROUNDS = 15
+CALLS = 10
+
+AIM = "retix takes less than a copy of the fx graph alone"
+
+_EDITED = (("stage1.1", "conv2"), ("stage3.3", "conv2"), ("stage4.2", "conv2"))
+_PARTS = {
+    "fork": ("retix.ir:Model.fork",),
+    "copy and change three graphs": ("benchmarks.edit:_change",),
+    "digest": ("retix.ir:Model.digest",),
+}
+
+
+def run() -> Report:
+    """Run the benchmark."""
+    torch.manual_seed(0)
+    model = convert(ResNet50(), torch.randn(2, 3, 224, 224))
+    model.digest()
+    with torch.device("meta"):
+        traced = fx.symbolic_trace(ResNet50())
+    sides = {
+        "retix: fork, 3 changes, digest": lambda: _edit(model),
+        "fx: copy the module, recompile": lambda: _copy_module(traced),
+        "fx: copy the graph alone, recompile": lambda: fx.GraphModule(traced, copy.deepcopy(traced.graph)),
+    }
+    times = interleave({name: time_calls(side, CALLS) for name, side in sides.items()}, ROUNDS)
+    alone = interleave({"the digest alone, nothing cached": _time_first_digest(model)}, ROUNDS)
+    return Report(AIM, (compare("ResNet-50", times), compare("for orientation", alone), _split(model)))
+
+
+def _edit(model: Model) -> str:
+    fork = _change(model.fork())
+    return fork.digest()
+
+
+def _change(fork: Model) -> Model:
+    for graph, name in _EDITED:
+        node = fork.graph(graph).node(name)
+        layer = node.operation
+        assert isinstance(layer, Module), f"{graph}.{name} is no layer"
+        node.update_operation(replace(layer, kwargs={**layer.kwargs, "bias": True}))
+    return fork
+
+
+def _copy_module(traced: fx.GraphModule) -> None:
+    copy.deepcopy(traced).recompile()
+
+
+def _time_first_digest(model: Model) -> Measure:
+    """A measure of the digest of a model that was read anew, so that none of its graphs knows its canonical form."""
+    written = model.to_json()
+
+    def measure() -> float:
+        return time_calls(Model.from_json(written).digest)()
+
+    return measure
+
+
+def _split(model: Model) -> Parts:
+    with watching(_PARTS, time.process_time) as stopwatch:
+        for _ in range(CALLS):
+            _edit(model)
+    return Parts("one edit, by parts", {name: spent / CALLS for name, spent in stopwatch.seconds.items()})

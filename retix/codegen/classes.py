@@ -1,0 +1,203 @@
+"""The classes of a generated module: one for all graphs that differ only in numbers that make their members."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from retix.codegen.body import Body
+from retix.codegen.forward import write_forward
+from retix.codegen.imports import Imports
+from retix.codegen.literal import write_literal
+from retix.codegen.member import MemberNames, make_member
+from retix.codegen.template import MISSING, Hole, HoleWriter, Parameter, fill, find_parameters, write_list
+from retix.ir import Call, Cell, Graph, Model, Tensor
+
+_CLASS = re.compile("\2(\\d+)\2")
+
+
+@dataclass(slots=True)
+class Draft:
+    """A graph as a class with holes.
+
+    Attributes:
+        graph: The graph.
+        definitions: The statements of ``__init__``, with holes.
+        holes: What fills the holes.
+        body: Its ``forward``.
+    """
+
+    graph: Graph
+    definitions: list[str]
+    holes: list[Hole]
+    body: Body
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Equal for graphs that may share a class."""
+        return (self.graph.class_name, *self.definitions, *self.body.lines)
+
+
+@dataclass(slots=True)
+class Class:
+    """A class of the generated module.
+
+    Attributes:
+        draft: The first graph that it stands for.
+        parameters: Its constructor parameters.
+        values: For each graph that it stands for, the numbers that its instance is made with.
+        name: Its name, once that is known.
+    """
+
+    draft: Draft
+    parameters: list[Parameter]
+    values: dict[str, list[object]] = field(default_factory=dict)
+    name: str = ""
+
+
+class ClassBook:
+    """Finds the classes of a model, and writes them.
+
+    Args:
+        model: The model.
+        imports: Collects what they need.
+    """
+
+    def __init__(self, model: Model, imports: Imports) -> None:
+        self._model = model
+        self._imports = imports
+        self._classes: list[Class] = []
+        self._by_graph: dict[str, int] = {}
+        self.members = {g.name: MemberNames(g) for g in model.graphs.values() if g.region_of is None}
+        for level in _levels(model):
+            self._settle([self._draft(model.graphs[name]) for name in level if self._needs_class(name)])
+
+    def _needs_class(self, name: str) -> bool:
+        return name == self._model.root_name or read_chain(self._model.graphs[name]) is None
+
+    def _draft(self, graph: Graph) -> Draft:
+        writer = HoleWriter(self._imports, self._write_cell)
+        names = self.members[graph.name]
+        definitions = list(names.definitions(writer))
+        return Draft(graph, definitions, writer.holes, write_forward(graph, self._model, names, self._imports))
+
+    def _write_cell(self, name: str, writer: HoleWriter) -> str:
+        graph = self._model.graphs[name]
+        chain = read_chain(graph)
+        if chain is not None:
+            items = [make_member(graph.members[key], writer) for key in chain]
+            return f"{self._imports.name('torch.nn.Sequential')}({write_list(items, spread=True)})"
+        number = self._by_graph[name]
+        return writer.call_class(number, self._classes[number].parameters, self._classes[number].values[name])
+
+    def _settle(self, drafts: list[Draft]) -> None:
+        """Give each graph of one level its class."""
+        groups: dict[tuple[str, ...], list[Draft]] = {}
+        for draft in drafts:
+            groups.setdefault(draft.key, []).append(draft)
+        for group in groups.values():
+            parameters = find_parameters([draft.holes for draft in group])
+            if parameters is not None:
+                self._add(group, parameters)
+                continue
+            exact: dict[tuple[tuple[str, str], ...], list[Draft]] = {}
+            for draft in group:
+                exact.setdefault(tuple(hole.key for hole in draft.holes), []).append(draft)
+            for same in exact.values():
+                self._add(same, [])
+
+    def _add(self, drafts: list[Draft], parameters: list[Parameter]) -> None:
+        made = Class(drafts[0], parameters)
+        for draft in drafts:
+            self._by_graph[draft.graph.name] = len(self._classes)
+            made.values[draft.graph.name] = [draft.holes[p.holes[0]].value for p in parameters]
+        self._classes.append(made)
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def write(self, ending: list[str]) -> Iterator[tuple[str, Body]]:
+        """Yield name and text of every class, those that another one uses before it.
+
+        Args:
+            ending: Statements that the outermost class's ``__init__`` ends with.
+        """
+        root = self._by_graph[self._model.root_name]
+        for number in self._order(root):
+            made = self._classes[number]
+            made.name = self._free_name(made.draft.graph.class_name)
+            yield made.name, self._write_class(made, ending if number == root else [])
+
+    def _order(self, root: int) -> list[int]:
+        order: list[int] = []
+
+        def visit(number: int) -> None:
+            for definition in self._classes[number].draft.definitions:
+                for match in _CLASS.finditer(definition):
+                    if int(match[1]) not in order:
+                        visit(int(match[1]))
+            order.append(number)
+
+        visit(root)
+        return list(dict.fromkeys(order))
+
+    def _free_name(self, wanted: str) -> str:
+        taken = {made.name for made in self._classes} | self._imports.names
+        name, count = wanted, 1
+        while name in taken:
+            count += 1
+            name = f"{wanted}{count}"
+        return name
+
+    def _write_class(self, made: Class, ending: list[str]) -> Body:
+        body = Body()
+        body.add(f"class {made.name}({self._imports.name('torch.nn.Module')}):", 0)
+        if made.draft.definitions:
+            body.add(f"def __init__({', '.join(['self', *map(self._write_parameter, made.parameters)])}):", 1)
+            body.add("super().__init__()", 2)
+            for definition in made.draft.definitions:
+                text = fill(definition, made.draft.holes, made.parameters, self._imports)
+                body.add(_CLASS.sub(lambda match: self._classes[int(match[1])].name, text), 2)
+            for statement in ending:
+                body.add(statement, 2)
+            body.add("", 0)
+        body.extend(made.draft.body)
+        return body
+
+    def _write_parameter(self, parameter: Parameter) -> str:
+        if parameter.default is MISSING:
+            return parameter.name
+        return f"{parameter.name}={write_literal(parameter.default, self._imports)}"
+
+
+def read_chain(graph: Graph) -> list[str] | None:
+    """The members of a graph that is a plain ``Sequential``, in order, or None if it is not."""
+    if graph.type != "torch.nn.Sequential" or len(graph.inputs) != 1:
+        return None
+    current, chain = graph.inputs[0], []
+    for node in graph.nodes:
+        if not isinstance(node.op, Call) or node.args != (current,) or node.kwargs or len(node.outputs) != 1:
+            return None
+        if len(current.uses) != 1 or node.op.target in chain:
+            return None
+        chain.append(node.op.target)
+        current = node.output
+    whole = graph.result.args[0] is current and set(chain) == set(graph.members)
+    return chain if whole and chain and not any(isinstance(graph.members[k].op, Tensor) for k in chain) else None
+
+
+def _levels(model: Model) -> list[list[str]]:
+    """The graphs of classes, each level after those that its graphs contain; the outermost alone at the end."""
+    depths: dict[str, int] = {}
+
+    def measure(name: str) -> int:
+        if name not in depths:
+            cells = [m.op.graph for m in model.graphs[name].members.values() if isinstance(m.op, Cell)]
+            depths[name] = 1 + max(map(measure, cells), default=0)
+        return depths[name]
+
+    measure(model.root_name)
+    levels: dict[int, list[str]] = {}
+    for name, depth in depths.items():
+        levels.setdefault(depth, []).append(name)
+    return [levels[depth] for depth in sorted(levels)]

@@ -1,0 +1,85 @@
+"""What a trace tells the lowering."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+
+from retix.converter.frontend import Frontend, LeafCallee
+from retix.converter.trace import LEAF, LeafCall, Trace
+from retix.errors import ConversionError
+from retix.ir import Location
+
+Capture = Callable[[torch.nn.Module, tuple[Any, ...], dict[str, Any], str], Frontend]
+"""Traces a module on example inputs; the last argument is its path in the base model."""
+
+
+class TraceFrontend:
+    """Reads a `Trace`; see `retix.converter.frontend.Frontend`.
+
+    Args:
+        trace: What was found.
+        capture: Captures candidates of choices.
+    """
+
+    def __init__(self, trace: Trace, capture: Capture) -> None:
+        self._trace = trace
+        self._capture = capture
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        return self._trace.boundary.names
+
+    @property
+    def rebuild(self) -> Callable[[list[Any]], Any]:
+        return self._trace.boundary.rebuild
+
+    def graph(self, path: str, method: str) -> Any:
+        return self._trace.graph(path, method)
+
+    def function_graph(self, type_name: str) -> Any:
+        raise ConversionError(f"the trace calls {type_name}, a scripted function", fix="call the Python function")
+
+    def cell_location(self, call: int) -> Location | None:
+        return self._trace.cell_calls[call]
+
+    def leaf_call(self, path: str, method: str, given: list[Any]) -> LeafCallee:
+        """Read the leaf's own graph, which holds one opaque operator."""
+        graph = self._trace.graph(path, method)
+        nodes = {output.debugName(): node for node in graph.nodes() for output in node.outputs()}
+        (leaf,) = (node for node in graph.nodes() if node.kind() == LEAF)
+        number, inputs, _ = leaf.inputs()
+        call = self._trace.leaf_calls[number.toIValue()]
+        by_name = {item.debugName(): value for item, value in zip(list(graph.inputs())[1:], given, strict=True)}
+        values = iter([by_name[item.debugName()] for item in nodes[inputs.debugName()].inputs()])
+        args, kwargs = pytree.tree_map_only(torch.Tensor, lambda _: next(values), (call.args, call.kwargs))
+        ways = [way for way, item in pytree.tree_flatten_with_path(call.results)[0] if isinstance(item, torch.Tensor)]
+        outputs = tuple(ways[index] for index in _returned(graph, nodes))
+        return LeafCallee(
+            args, kwargs, outputs, call.location, lambda module, full: self._candidate(module, full, call)
+        )
+
+    def _candidate(self, module: torch.nn.Module, full: str, call: LeafCall) -> Frontend:
+        plain = all(isinstance(item, torch.Tensor) for item in call.args) and not call.kwargs
+        if not plain:
+            shape = pytree.tree_map(lambda item: type(item).__name__, (*call.args, call.kwargs))
+            raise ConversionError(
+                f"the candidate {full} ({type(module).__name__}) is called with {shape}",
+                where=str(call.location) if call.location else None,
+                why="a candidate that is captured as a graph takes tensors as positional arguments",
+                fix=f"decorate {type(module).__name__} with @basic_unit",
+            )
+        return self._capture(module, call.args, {}, full)
+
+
+def _returned(graph: Any, nodes: dict[str, Any]) -> list[int]:
+    """Which of the opaque operator's outputs the leaf's graph returns."""
+    (output,) = graph.outputs()
+    node = nodes.get(output.debugName())
+    items = list(node.inputs()) if node is not None and node.kind() == "prim::TupleConstruct" else [output]
+    (unpack,) = (node for node in graph.nodes() if node.kind() == "prim::ListUnpack")
+    positions = {item.debugName(): index for index, item in enumerate(unpack.outputs())}
+    return [positions[item.debugName()] for item in items]

@@ -1,0 +1,84 @@
+"""What the terminal shows."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from retix.experiment.progress import Progress
+from retix.space import Sample
+from retix.trial import Failure, FailureKind, Reported, Trial, TrialState
+
+FAILURE = Failure(FailureKind.RAISED, "shapes [1, 2] and [/3] :smile: do not fit\nsecond line", "ValueError")
+
+
+def make_trial(id: int, state: TrialState, metric: float | None = None, failure: Failure | None = None) -> Trial:
+    """A trial in a state."""
+    return Trial(id, Sample(), state, {} if metric is None else {"default": metric}, failure=failure)
+
+
+def run_three(progress: Progress) -> None:
+    """A success, a failure, a duplicate, and a trial that still runs."""
+    for id in (1, 2, 3):
+        progress.trial_changed(make_trial(id, TrialState.WAITING))
+        progress.trial_changed(make_trial(id, TrialState.RUNNING))
+    progress.trial_reported(make_trial(1, TrialState.RUNNING), Reported(1, 0, {"default": 0.1}, 0.0))
+    progress.trial_changed(make_trial(1, TrialState.SUCCEEDED, 0.91234))
+    progress.trial_changed(make_trial(2, TrialState.FAILED, failure=FAILURE))
+    progress.trial_changed(make_trial(4, TrialState.DUPLICATE, 0.91234))
+
+
+def test_plain_lines_where_there_is_no_terminal() -> None:
+    """Each trial that ended is one line, whatever stands in its message; duplicates are counted only."""
+    file = io.StringIO()
+    with Progress(4, True, Console(file=file, width=40)) as progress:
+        run_three(progress)
+    first, second = file.getvalue().splitlines()
+    assert first.startswith(
+        "trial 1 succeeded 0.9123  |  1/4 trials, 2 running, 0 failed, best 0.9123 (trial 1), about "
+    )
+    assert second.startswith(
+        "trial 2 failed (raised): shapes [1, 2] and [/3] :smile: do not fit  |  2/4 trials, 1 running, 1 failed, best"
+    )
+    assert first.endswith(" left")
+
+
+def test_the_summary_names_its_parts() -> None:
+    """Done of the budget, running, failed, duplicates, the best, and the time left."""
+    progress = Progress(4, True, Console(file=io.StringIO()))
+    assert progress.summary() == "0/4 trials, 0 running, 0 failed"
+    run_three(progress)
+    parts = progress.summary().split(", ")
+    assert parts[:5] == ["2/4 trials", "1 running", "1 failed", "1 duplicates", "best 0.9123 (trial 1)"]
+    assert parts[5].startswith("about ")
+
+
+def test_without_a_budget_no_time_is_promised() -> None:
+    """Nobody knows how long a search without an end will take."""
+    progress = Progress(None, True, Console(file=io.StringIO()))
+    run_three(progress)
+    assert progress.summary() == "2/? trials, 1 running, 1 failed, 1 duplicates, best 0.9123 (trial 1)"
+
+
+@pytest.mark.parametrize(("maximize", "best"), [(True, "best 0.9 (trial 2)"), (False, "best 0.1 (trial 3)")])
+def test_the_best_follows_the_mode(maximize: bool, best: str) -> None:
+    """Higher or lower is better; of equals the earlier is."""
+    progress = Progress(None, maximize, Console(file=io.StringIO()))
+    for id, metric in enumerate((0.5, 0.9, 0.1, 0.9, 0.1), 1):
+        progress.trial_changed(make_trial(id, TrialState.SUCCEEDED, metric))
+    assert progress.summary().endswith(best)
+
+
+def test_a_terminal_shows_one_live_line() -> None:
+    """The line is drawn again in its place; only failures stay above it."""
+    file = io.StringIO()
+    with Progress(4, True, Console(file=file, force_terminal=True, width=200)) as progress:
+        run_three(progress)
+    text = file.getvalue()
+    assert "\x1b[2K" in text  # the line is erased to be drawn again
+    assert text.count("trial 2 failed (raised): shapes [1, 2] and [/3] :smile: do not fit") == 1
+    assert "trial 1 succeeded" not in text
+    last = text.rstrip().splitlines()[-1]
+    assert "2/4 trials, 1 running, 1 failed, 1 duplicates, best 0.9123 (trial 1)" in last
