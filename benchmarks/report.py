@@ -49,7 +49,7 @@ class Parts:
 
     Attributes:
         title: The piece of work.
-        seconds: The seconds of each part by name; together they are the whole.
+        seconds: The seconds of each part by name.
     """
 
     title: str

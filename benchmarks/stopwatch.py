@@ -21,17 +21,26 @@ class Stopwatch:
         clock: Gives the time, in seconds.
 
     Attributes:
-        seconds: The seconds of each part by name.
+        laps: The part, the end by the clock, and the seconds of each watched call.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self.seconds: dict[str, float] = {}
+        self.laps: list[tuple[str, float, float]] = []
+        self._parts: dict[str, None] = {}
         self._inner: list[float] = []  # of each call that runs now, the seconds of the watched calls within it
+
+    def seconds(self, since: float = float("-inf")) -> dict[str, float]:
+        """The seconds of each part by name, over the calls that ended later than ``since``."""
+        found = dict.fromkeys(self._parts, 0.0)
+        for part, end, spent in self.laps:
+            if end > since:
+                found[part] += spent
+        return found
 
     def watch(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """``function``, whose calls count for ``part``."""
-        self.seconds.setdefault(part, 0.0)
+        self._parts[part] = None
 
         @functools.wraps(function)
         def watched(*args: Any, **kwargs: Any) -> Any:
@@ -40,8 +49,9 @@ class Stopwatch:
             try:
                 return function(*args, **kwargs)
             finally:
-                spent = self._clock() - begin
-                self.seconds[part] += spent - self._inner.pop()
+                end = self._clock()
+                spent = end - begin
+                self.laps.append((part, end, spent - self._inner.pop()))
                 if self._inner:
                     self._inner[-1] += spent
 

@@ -6,6 +6,7 @@ Two things differ: scikit-learn's digits stand in for MNIST, and three small cla
 import torch
 import torch.nn.functional as F
 from sklearn.datasets import load_digits
+from torch.utils.data import TensorDataset
 
 import retix.evaluator.pytorch.lightning as pl
 import retix.nn.pytorch as nn
@@ -98,20 +99,14 @@ class Compose:
         return image
 
 
-class Digits(torch.utils.data.Dataset):
+class Digits(TensorDataset):
     """1,797 scans of 8x8 pixels; every fifth is for testing."""
 
     def __init__(self, train, transform):
         digits = load_digits()
         chosen = [index for index in range(len(digits.target)) if (index % 5 != 0) == train]
-        self.images, self.targets = digits.images[chosen], digits.target[chosen]
-        self.transform = transform
-
-    def __len__(self):
-        return len(self.targets)
-
-    def __getitem__(self, index):
-        return self.transform(self.images[index]), self.targets[index]
+        images = torch.stack([transform(digits.images[index]) for index in chosen])
+        super().__init__(images, torch.tensor(digits.target[chosen]))
 
 
 def main():

@@ -45,9 +45,7 @@ class RetixError(Exception):
         return _rebuild, (type(self), self.what, self.where, self.why, self.fix)
 
 
-def _rebuild(
-    cls: type[RetixError], what: str, where: str | None, why: str | None, fix: str | None
-) -> RetixError:
+def _rebuild(cls: type[RetixError], what: str, where: str | None, why: str | None, fix: str | None) -> RetixError:
     """Make an error again in another process; exceptions pickle their positional arguments only."""
     return cls(what, where=where, why=why, fix=fix)
 

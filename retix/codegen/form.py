@@ -52,7 +52,7 @@ class Parameter:
         if isinstance(value, list) and "#" in self.marks:
             value = collapse(value)
         if isinstance(value, list) and ("(" in self.marks or "#" in self.marks):
-            value = value[0] if len(value) == 1 else tuple(value)
+            value = value[0] if len(value) == 1 and not self.name.endswith("size") else tuple(value)
         return [render(value)]
 
 

@@ -97,7 +97,7 @@ class ForwardWriter:
 
     def write_statement(self, node: Node, depth: int) -> None:
         """One statement that is no ``if``."""
-        place = str(node.location) if node.location else None
+        place = self._find_place(node)
         if node is node.graph.result:
             self.body.add(f"return {self._render_result(node.args[0])}", depth, place)
         elif isinstance(node.op, If):
@@ -106,6 +106,13 @@ class ForwardWriter:
             write_loop(self, node, node.op, depth)
         else:
             self.body.add(self._statement(node), depth, place)
+
+    def _find_place(self, node: Node) -> str | None:
+        """The user's line: that of the node, or of what is written into it."""
+        if node.location is not None:
+            return str(node.location)
+        inlined = [v.producer for v in node.inputs if v in self.plans[node.graph].inlined and v.producer is not None]
+        return next((place for part in inlined if (place := self._find_place(part))), None)
 
     def _statement(self, node: Node) -> str:
         plan = self.plans[node.graph]

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+from retix.codegen.layout import WIDTH
 from retix.errors import GenerationError
 from retix.ir import ClassSource
 
-_ALIASES = {"torch.nn.functional": "F", "torch.nn": "nn"}
+_NN = "from torch import nn"
+_FUNCTIONAL = "import torch.nn.functional as F"
+_USUAL = {"torch.nn.functional": ("F", _FUNCTIONAL), "torch.nn": ("nn", _NN)}
+_QUALIFIER = re.compile(r"(?<![\w.\"'])(\w+)\.")
+_SAME = {"import torch.nn as nn": _NN, "from torch.nn import functional as F": _FUNCTIONAL}
+"""Statements of users' classes that import the same thing under the same name."""
 
 
 class Imports:
@@ -32,11 +39,12 @@ class Imports:
         module, _, thing = qualified.rpartition(".")
         if not module or module == "builtins":
             return thing or qualified
-        if module in _ALIASES:
-            self._add(_ALIASES[module], f"import {module} as {_ALIASES[module]}")
-            return f"{_ALIASES[module]}.{thing}"
+        if module in _USUAL:
+            alias, statement = _USUAL[module]
+            self._add(alias, statement)
+            return f"{alias}.{thing}"
         if module == "torch.nn.init":
-            self._add("nn", "import torch.nn as nn")
+            self._add("nn", _NN)
             return f"nn.init.{thing}"
         if module == "torch":
             self._add("torch", "import torch")
@@ -45,14 +53,10 @@ class Imports:
 
     def note(self, text: str) -> None:
         """Note what an expression refers to by the usual names: ``torch``, ``F``, ``nn`` and ``math``."""
-        for name, statement in (
-            ("torch.", "import torch"),
-            ("F.", "import torch.nn.functional as F"),
-            ("nn.", "import torch.nn as nn"),
-            ("math.", "import math"),
-        ):
-            if name in text:
-                self._add(name[:-1], statement)
+        used = set(_QUALIFIER.findall(text))
+        for name, statement in (("torch", "import torch"), ("F", _FUNCTIONAL), ("nn", _NN), ("math", "import math")):
+            if name in used:
+                self._add(name, statement)
 
     def _import_thing(self, module: str, thing: str) -> str:
         statement = f"from {module} import {thing}"
@@ -74,6 +78,7 @@ class Imports:
         self.used_sources[key] = source
 
     def _add(self, name: str, statement: str) -> None:
+        statement = _SAME.get(statement, statement)
         known = self._statements.setdefault(name, statement)
         if known != statement:
             raise GenerationError(
@@ -88,13 +93,39 @@ class Imports:
         return {*self._statements, *(source.name for source in self.used_sources.values())}
 
     def write(self) -> str:
-        """The statements, sorted, the standard library first."""
+        """The statements, sorted, the standard library first, with what comes from one module in one."""
         groups: dict[bool, list[str]] = {True: [], False: []}
-        for statement in dict.fromkeys(self._statements.values()):
+        for statement in _merge(dict.fromkeys(self._statements.values())):
             groups[statement.split()[1].split(".")[0] in sys.stdlib_module_names].append(statement)
-        blocks = ["\n".join(sorted(group, key=_order)) for group in (groups[True], groups[False]) if group]
-        return "\n\n".join(blocks)
+        blocks = [sorted(group, key=_order) for group in (groups[True], groups[False]) if group]
+        return "\n\n".join("\n".join(map(_break, block)) for block in blocks)
 
 
-def _order(statement: str) -> tuple[bool, str]:
-    return statement.startswith("from"), statement
+def _merge(statements: Iterable[str]) -> Iterator[str]:
+    """Yield the statements, with plain ``from`` imports of one module put together."""
+    things: dict[str, list[str]] = {}
+    for statement in statements:
+        module, found, thing = statement.removeprefix("from ").partition(" import ")
+        if found and " as " not in thing:
+            things.setdefault(module, []).append(thing)
+        else:
+            yield statement
+    for module, names in things.items():
+        yield f"from {module} import {', '.join(sorted(names, key=_rank))}"
+
+
+def _rank(name: str) -> tuple[int, str]:
+    """Constants come before classes, and classes before functions."""
+    return (0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2), name
+
+
+def _order(statement: str) -> tuple[bool, str, bool]:
+    _, module, *rest = statement.split()
+    return statement.startswith("from"), module.lower(), "as" in rest
+
+
+def _break(statement: str) -> str:
+    head, found, names = statement.partition(" import ")
+    if len(statement) <= WIDTH or not found:
+        return statement
+    return "\n".join([f"{head} import (", *(f"    {name}," for name in names.split(", ")), ")"])

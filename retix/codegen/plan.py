@@ -201,6 +201,8 @@ class _Planner:
             del self.pending[-len(mine) :]
 
     def _flush(self, count: int) -> None:
+        for node in self.pending[:count]:
+            del self.lengths[node.output]  # from now on its name stands for it
         self.plan.statements += self.pending[:count]
         del self.pending[:count]
 
@@ -214,7 +216,7 @@ class _Planner:
         return self.lengths.get(value, len(value.variable or value.name))
 
     def _target(self, node: Node) -> int:
-        if isinstance(node.op, Return):
+        if isinstance(node.op, Return) or any(isinstance(u.op, Return) for v in node.outputs for u in v.uses):
             return len("return ")
         names = [value.variable or "out" for value in node.outputs]
         return len(", ".join(names) + " = ")

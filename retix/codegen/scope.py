@@ -99,10 +99,11 @@ def suggest_name(value: Value, plan: Plan, scope: Scope) -> str:
     if value.variable is not None:
         return value.variable
     producer = value.producer
-    ahead = None if is_operator(producer, "python::getitem") else _name_ahead(value, plan)
+    is_named = is_operator(producer, "python::getitem") or _is_result_of_layer(producer)
+    ahead = None if is_named else _name_ahead(value, plan)
     if ahead is not None:
         return ahead
-    if producer is None or isinstance(producer.op, Call):
+    if producer is None or isinstance(producer.op, Call) or _is_result_of_layer(producer):
         return strip_number(value.name)
     order = plan.orders.get(producer, ())
     first = plan.root(order[0]) if order else None
@@ -111,6 +112,13 @@ def suggest_name(value: Value, plan: Plan, scope: Scope) -> str:
         return scope.names[first]
     noun = strip_number(value.name)
     return _NOUNS.get(noun, noun)
+
+
+def _is_result_of_layer(producer: Node | None) -> bool:
+    """Whether the node's results are several results of one layer, which have names of their own."""
+    if is_operator(producer, "python::unpack") and producer is not None:
+        producer = producer.args[0].producer
+    return producer is not None and isinstance(producer.op, Call) and len(producer.outputs) > 1
 
 
 def _name_ahead(value: Value, plan: Plan) -> str | None:

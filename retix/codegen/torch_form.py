@@ -7,7 +7,7 @@ from retix.codegen.form import FORMS, as_infix, describe
 
 _METHODS = """
 abs; bernoulli; clamp_max max; clamp_min min; clone; cos; cosh; cumsum dim=; detach
-diagonal; erf; exp; expand size*; expand_as other; fill value; flip dims*; floor; gather dim index
+diagonal; erf; exp; expand size*; expand_as other; flip dims*; floor; gather dim index
 index_add dim index source; index_select dim index; isfinite; isinf; isnan; log; log10; log1p; log2
 logical_and other; logical_not; logical_or other; masked_fill mask value; masked_select mask; maximum other
 minimum other; movedim source() destination(); narrow dim start length; new_empty size(); new_full size() fill_value
@@ -28,7 +28,7 @@ mean dim=() keepdim= dtype=; sum dim=() keepdim= dtype=; prod dim= keepdim= dtyp
 """
 _FUNCTIONAL = """
 relu; relu6; selu; celu alpha; silu; mish; hardswish; hardsigmoid; hardtanh min_val max_val
-leaky_relu negative_slope; elu_ alpha; glu dim=; gelu; prelu weight; softplus; logsigmoid
+leaky_relu negative_slope; elu_ alpha; glu dim=; gelu; prelu weight; softplus; log_sigmoid -> logsigmoid
 avg_pool1d kernel_size# stride=# padding=#; avg_pool2d kernel_size# stride=# padding=#
 avg_pool3d kernel_size# stride=# padding=#
 max_pool1d kernel_size# stride=# padding=# dilation=#; max_pool2d kernel_size# stride=# padding=# dilation=#
@@ -44,8 +44,8 @@ _TORCH = """
 cat dim=; stack dim=; hstack; vstack; zeros_like; ones_like; empty_like; full_like fill_value
 rand_like; randn_like; where; bmm mat2; baddbmm batch1 batch2; addmm mat1 mat2; outer; roll shifts=() dims=(); meshgrid
 sigmoid; tanh; cumprod dim=; dot; mv; addcmul; addcdiv; lerp; erfc; cdist; cross; kron; ceil; fmod; hypot; atan2
-sinh; tan; asin; acos; atan; expm1; polar; view_as_complex; view_as_real; bucketize; tensordot; searchsorted
-diag; diag_embed; block_diag; renorm; isclose; histc; bincount; logaddexp; nan_to_num
+sinh; tan; asin; acos; atan; expm1; polar; view_as_complex; view_as_real; bucketize; searchsorted
+diag; diag_embed; renorm; isclose; histc; bincount; logaddexp; nan_to_num
 """
 _CREATION = """
 empty size*; zeros size*; ones size*; rand size*; randn size*; full size() fill_value; linspace start end steps

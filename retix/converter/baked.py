@@ -37,6 +37,9 @@ _CONVERSIONS: Mapping[str, str] = {
 _COUNTS = {"unbind", "split", "chunk", "tensor_split"}
 """Functions that return as many things as a size says."""
 
+_MAY_RETURN_INPUT = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"}
+"""Functions that return their very input in one mode; a trace then takes their result for that input ever after."""
+
 _PASS_THROUGH = {"as_tensor", "asarray"}
 
 
@@ -61,13 +64,20 @@ class BakeGuard(TorchFunctionMode):
     Args:
         is_tracing: Whether the trace is running just now; leaves are computed outside of it.
         is_size: Whether a traced tensor is made of sizes and constants alone.
+        alias: Makes another tensor of a traced one, with the same data.
     """
 
-    def __init__(self, is_tracing: Callable[[], bool], is_size: Callable[[torch.Tensor], bool]) -> None:
+    def __init__(
+        self,
+        is_tracing: Callable[[], bool],
+        is_size: Callable[[torch.Tensor], bool],
+        alias: Callable[[torch.Tensor], torch.Tensor],
+    ) -> None:
         super().__init__()
         self.sizes: list[BakedSize] = []
         self._is_tracing = is_tracing
         self._is_size = is_size
+        self._alias = alias
         self._modes = _read_modes()
 
     def __torch_function__(
@@ -76,8 +86,9 @@ class BakeGuard(TorchFunctionMode):
         if not self._is_tracing():
             return func(*args, **(kwargs or {}))
         location = find_user_frame(sys._getframe(1))
-        self.check_modes(location)
         name = getattr(func, "__name__", "")
+        if "grad_enabled" not in name and "autocast" not in name:  # these are the switches themselves
+            self.check_modes(location)
         tensors = list(_find_tensors(args))
         converts = name in _CONVERSIONS and tensors and not (name in _PASS_THROUGH and tensors[0] is args[0])
         if converts and not all(map(self._is_size, tensors)):
@@ -88,6 +99,8 @@ class BakeGuard(TorchFunctionMode):
                 fix="use torch.where or masks; or put the module into a @basic_unit; or convert without example "
                 "inputs, which keeps `if` and loops",
             )
+        if name in _MAY_RETURN_INPUT and args:
+            args = (self._alias(args[0]), *args[1:])
         result = func(*args, **(kwargs or {}))
         if converts:
             value = result.tolist() if isinstance(result, torch.Tensor) else result
@@ -108,8 +121,8 @@ class BakeGuard(TorchFunctionMode):
                     f"the model switches {mode} {'on' if state else 'off'} in forward, which a graph does not hold",
                     where=str(location) if location else None,
                     why="the generated model would run these lines in the mode of its caller",
-                    fix="instead of torch.no_grad(), use x.detach() or requires_grad_(False); or put the module into a "
-                    "@basic_unit",
+                    fix="instead of torch.no_grad(), use x.detach() or requires_grad_(False); put what needs "
+                    "the switch, such as an autograd.Function, into a @basic_unit",
                 )
 
 

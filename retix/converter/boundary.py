@@ -46,10 +46,10 @@ class Boundary:
         self.results: Any = None
 
     def _check_input(self, name: str, item: Any) -> None:
-        odd = next((leaf for leaf in pytree.tree_leaves(item) if not isinstance(leaf, torch.Tensor)), None)
-        if odd is not None or not pytree.tree_leaves(item):
+        leaves = pytree.tree_leaves(item)
+        if not leaves or any(not isinstance(leaf, torch.Tensor) for leaf in leaves):
             raise ConversionError(
-                f"the example input {name!r} of {self._owner} is {item if odd is None else odd!r}, which is no tensor",
+                f"the example input {name!r} of {self._owner} is {item!r}, which is more, or less, than tensors",
                 why="a traced model takes tensors; everything else is kept as it was in the trace",
                 fix=f"leave {name!r} out, so that its default is used, or set it in __init__; without example inputs "
                 "the model is scripted, which takes numbers and None",

@@ -12,6 +12,7 @@ from retix.converter.baked import BakedSize
 from retix.converter.label import LabelBook
 from retix.converter.leaf import LeafBook
 from retix.converter.lower import lower_module
+from retix.converter.preserve import preserve
 from retix.converter.state import watch_state
 from retix.converter.trace import Trace, trace
 from retix.converter.trace_frontend import TraceFrontend
@@ -36,7 +37,7 @@ def capture_traced(
     Raises:
         ConversionError: It cannot be traced, or the batch size is in the graph.
     """
-    with watch_state(module, path):
+    with preserve(module), watch_state(module, path):  # what forward keeps for the next call is not for the next trace
         found = trace(module, args, kwargs)
     frontend = TraceFrontend(found, capture_traced)
     if found.sizes:
@@ -47,7 +48,8 @@ def capture_traced(
 def _check_batch(module: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], found: Trace) -> None:
     bigger_args, bigger_kwargs = _double_batch((args, dict(kwargs)))
     try:
-        other = trace(module, bigger_args, bigger_kwargs)
+        with preserve(module):
+            other = trace(module, bigger_args, bigger_kwargs)
     except ConversionError as error:
         if all(size.is_condition for size in found.sizes):
             return  # comparing sizes is a check of shapes as a rule, and such a model may well refuse others

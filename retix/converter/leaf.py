@@ -10,6 +10,8 @@ from typing import Any
 import torch
 
 from retix.converter.label import LabelBook
+from retix.converter.layer import recover_arguments
+from retix.converter.signature import positional_names
 from retix.converter.user_source import SourceBook
 from retix.errors import ConversionError
 from retix.ir import Module, Open, Symbol
@@ -53,6 +55,8 @@ class LeafBook:
         recipe = recipe_of(module)
         if recipe is None:
             recipe = Recipe(type(module), (), recover_arguments(module, path))
+        if is_torch_layer(module):
+            _check_trained(module, path)
         return replace(self._call(recipe, path), state=tuple(module.state_dict()))
 
     def literal(self, value: Any, path: str) -> Any:
@@ -92,7 +96,7 @@ class LeafBook:
         return self._call(recipe, path)
 
     def _call(self, recipe: Recipe, path: str) -> Module:
-        names = _parameter_names(recipe.target)
+        names = positional_names(recipe.target)
         args = tuple(
             self.literal(value, f"{path}.{names[i] if i < len(names) else i}") for i, value in enumerate(recipe.args)
         )
@@ -111,117 +115,17 @@ class LeafBook:
         return self._sources.name(target, path)
 
 
+def _check_trained(layer: torch.nn.Module, path: str) -> None:
+    frozen = [name for name, parameter in layer.named_parameters() if not parameter.requires_grad]
+    if frozen and not isinstance(layer, (torch.nn.Embedding, torch.nn.EmbeddingBag)):
+        raise ConversionError(
+            f"{path} ({type(layer).__name__}) does not train its {', '.join(frozen)}",
+            why="generated code makes a layer by its arguments alone, which do not say so",
+            fix="put the layer into a @basic_unit whose __init__ calls requires_grad_(False)",
+        )
+
+
 def _plain(value: Any) -> Any:
     """Subclasses of plain types, such as enums and numpy scalars, as the plain type."""
     kind = next((k for k in (bool, int, float, complex, str) if isinstance(value, k)), None)
     return kind(value) if kind is not None else value
-
-
-def _parameter_names(target: Callable[..., Any]) -> list[str]:
-    try:
-        parameters = inspect.signature(target).parameters.values()
-    except (TypeError, ValueError):
-        return []
-    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-
-
-def recover_arguments(module: torch.nn.Module, path: str) -> dict[str, Any]:
-    """The arguments of a torch layer that remembers none, read off its attributes; defaults are left out.
-
-    torch's layers keep almost every argument under its own name; `_SPECIAL` knows the rest. That the result makes a
-    module with the same parameters is checked on the meta device.
-
-    Raises:
-        ConversionError: An argument cannot be found, or the check fails.
-    """
-    cls = type(module)
-    if cls.__init__ is torch.nn.Module.__init__:
-        return {}
-    found: dict[str, Any] = {}
-    for name, parameter in inspect.signature(cls).parameters.items():
-        if name in ("device", "dtype") or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        value = _read_argument(module, name, parameter, path)
-        if parameter.default is parameter.empty or not _equal(value, parameter.default):
-            found[name] = value
-    _check_recovered(module, found, path)
-    return found
-
-
-def _read_argument(module: torch.nn.Module, name: str, parameter: inspect.Parameter, path: str) -> Any:
-    special = _SPECIAL.get((type(module).__name__, name)) or _SPECIAL.get(("", name))
-    if special is not None:
-        try:
-            return special(module)
-        except AttributeError:
-            return parameter.default
-    if hasattr(module, name):
-        return _collapsed(getattr(module, name))
-    if parameter.default is not parameter.empty:
-        return parameter.default
-    raise ConversionError(
-        f"{path}: the argument {name!r} of {type(module).__name__} cannot be read off the layer",
-        fix="take the layer from retix.nn.pytorch, which remembers its arguments",
-    )
-
-
-def _has(name: str) -> Callable[[torch.nn.Module], bool]:
-    return lambda module: getattr(module, name) is not None
-
-
-_SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
-    ("", "bias"): lambda m: m.bias if isinstance(m.bias, bool) else m.bias is not None,
-    ("MultiheadAttention", "bias"): _has("in_proj_bias"),
-    ("MultiheadAttention", "kdim"): lambda m: None if m.kdim == m.embed_dim else m.kdim,
-    ("MultiheadAttention", "vdim"): lambda m: None if m.vdim == m.embed_dim else m.vdim,
-    ("MultiheadAttention", "add_bias_kv"): _has("bias_k"),
-    ("Embedding", "_weight"): lambda m: None,
-    ("Embedding", "_freeze"): lambda m: not m.weight.requires_grad,
-    ("EmbeddingBag", "_weight"): lambda m: None,
-    ("PReLU", "num_parameters"): lambda m: m.num_parameters,
-    ("PReLU", "init"): lambda m: m.init,
-    ("TransformerEncoderLayer", "d_model"): lambda m: m.self_attn.embed_dim,
-    ("TransformerEncoderLayer", "nhead"): lambda m: m.self_attn.num_heads,
-    ("TransformerEncoderLayer", "dim_feedforward"): lambda m: m.linear1.out_features,
-    ("TransformerEncoderLayer", "dropout"): lambda m: m.dropout.p,
-    ("TransformerEncoderLayer", "layer_norm_eps"): lambda m: m.norm1.eps,
-    ("TransformerEncoderLayer", "batch_first"): lambda m: m.self_attn.batch_first,
-    ("TransformerEncoderLayer", "bias"): lambda m: m.linear1.bias is not None,
-    ("TransformerDecoderLayer", "d_model"): lambda m: m.self_attn.embed_dim,
-    ("TransformerDecoderLayer", "nhead"): lambda m: m.self_attn.num_heads,
-    ("TransformerDecoderLayer", "dim_feedforward"): lambda m: m.linear1.out_features,
-    ("TransformerDecoderLayer", "dropout"): lambda m: m.dropout.p,
-    ("TransformerDecoderLayer", "layer_norm_eps"): lambda m: m.norm1.eps,
-    ("TransformerDecoderLayer", "batch_first"): lambda m: m.self_attn.batch_first,
-    ("TransformerDecoderLayer", "bias"): lambda m: m.linear1.bias is not None,
-}
-
-
-def _collapsed(value: Any) -> Any:
-    """``3`` for ``(3, 3)``: layers expand a number into a tuple, and mean the same by both."""
-    if isinstance(value, tuple) and len(value) > 1 and all(item == value[0] for item in value):
-        return value[0]
-    return value
-
-
-def _equal(left: Any, right: Any) -> bool:
-    return type(left) is type(right) and bool(left == right)
-
-
-def _check_recovered(module: torch.nn.Module, arguments: dict[str, Any], path: str) -> None:
-    with torch.device("meta"):
-        try:
-            twin = type(module)(**arguments)
-        except Exception as error:
-            raise ConversionError(
-                f"{path}: {type(module).__name__} cannot be made again from its attributes: {error}",
-                fix="take the layer from retix.nn.pytorch, which remembers its arguments",
-            ) from error
-    shapes = {name: value.shape for name, value in module.state_dict().items() if isinstance(value, torch.Tensor)}
-    twin_shapes = {name: value.shape for name, value in twin.state_dict().items() if isinstance(value, torch.Tensor)}
-    if shapes != twin_shapes:
-        raise ConversionError(
-            f"{path}: {type(module).__name__} was changed after it was made: its parameters are {shapes}, and its "
-            f"attributes make {twin_shapes}",
-            fix="make the layer with the arguments it needs, or put it into a @basic_unit",
-        )

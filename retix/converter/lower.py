@@ -10,8 +10,9 @@ from retix.converter import lower_call, lower_control, lower_number, lower_opera
 from retix.converter.frontend import Frontend
 from retix.converter.label import LabelBook
 from retix.converter.leaf import LeafBook
-from retix.converter.lowering import Handler, Program
+from retix.converter.lowering import Handler, lower_forward
 from retix.converter.place import NameBook
+from retix.converter.program import Program
 from retix.ir import Model
 
 HANDLERS: Mapping[str, Handler] = {
@@ -37,7 +38,7 @@ def lower_module(root: torch.nn.Module, frontend: Frontend, labels: LabelBook, l
         ConversionError: Something in it has no form in the IR.
     """
     model = Model({}, _name_root(root))
-    Program(root, frontend, model, labels, leaves, NameBook(), HANDLERS).lower("")
+    lower_forward(Program(root, frontend, model, labels, leaves, NameBook(), HANDLERS), "")
     return model
 
 

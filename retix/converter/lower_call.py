@@ -9,7 +9,7 @@ import torch
 
 from retix.converter.frontend import LeafCallee
 from retix.converter.leaf import is_leaf
-from retix.converter.lowering import NUMBER_TYPES, GraphLowering, Handler
+from retix.converter.lowering import NUMBER_TYPES, GraphLowering, Handler, lower_forward
 from retix.ir import Call, Cell, ChooseInputs, LayerChoice, Member, MemberOp, Value
 from retix.nn.pytorch import InputChoice
 from retix.nn.pytorch import LayerChoice as LayerChoiceModule
@@ -95,7 +95,7 @@ def _describe_candidate(low: GraphLowering, candidate: torch.nn.Module, path: st
     if is_leaf(candidate):
         return _describe_leaf(low, candidate, path, callee)
     full = low.program.full(path)
-    lowered = low.program.at(candidate, callee.capture(candidate, full), full).lower("")
+    lowered = lower_forward(low.program.at(candidate, callee.capture(candidate, full), full), "")
     assert lowered is not None  # a first call
     return Cell(lowered.graph.name)
 
@@ -121,7 +121,7 @@ def _is_forward(method: str) -> bool:
 def _lower_cell_call(low: GraphLowering, node: Any, path: str, given: list[Any]) -> bool:
     """Call the module's graph; False if this call does something else than the graph."""
     numbers = frozenset(i for i, item in enumerate(given) if low.is_number(item))
-    lowered = low.program.lower(path, node.s("name"), numbers)
+    lowered = lower_forward(low.program, path, node.s("name"), numbers)
     if lowered is None:
         return False
     low.location = lowered.location or low.location
@@ -142,10 +142,10 @@ def _lower_cell_call(low: GraphLowering, node: Any, path: str, given: list[Any])
 
 
 def lower_mark(low: GraphLowering, node: Any) -> None:
-    """An input of a module passes: it gets the name that the user's forward has for it."""
+    """An input of a module passes: it gets the name that the user's forward has for it. Without one, it is an alias."""
     item, name, call = low.inputs(node)
     low.bind(node, item)
-    if isinstance(item, Value):
+    if isinstance(item, Value) and name:
         low.mark(item, name, low.program.frontend.cell_location(call))
 
 

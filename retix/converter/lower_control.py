@@ -25,8 +25,7 @@ def lower_if(low: GraphLowering, node: Any) -> None:
     branches = [_lower_region(low, block, []) for block in blocks]
     taken = list(dict.fromkeys(value for region in branches for value in region.inner))
     names = [region.finish(taken) for region in branches]
-    count = len(list(node.outputs()))
-    made = low.graph.add(If(*names), (condition, *taken), n_outputs=count, location=low.location)
+    made = low.graph.add(If(*names), (condition, *taken), output_names=_names(node), location=low.location)
     _bind_variables(low, node, made.outputs)
 
 
@@ -39,18 +38,27 @@ def lower_loop(low: GraphLowering, node: Any) -> None:
     name = region.finish(taken)
     forever = isinstance(trips, int) and trips >= _FOREVER
     args = (None if forever else trips, begin, *low.settle(carried), *taken)
-    count = len(list(node.outputs()))
-    made = low.graph.add(Loop(name, len(carried)), args, n_outputs=count, location=low.location)
+    made = low.graph.add(Loop(name, len(carried)), args, output_names=_names(node), location=low.location)
     _bind_variables(low, node, made.outputs)
 
 
+def _names(node: Any) -> list[str]:
+    """The compiler names what leaves a branch after the user's variable, where there is one."""
+    return [_variable(item) or _NAMES.get(str(item.type()), "x") for item in node.outputs()]
+
+
+_NAMES = {"bool": "flag", "int": "n"}
+
+
+def _variable(item: Any) -> str | None:
+    name: str = item.debugName().split(".")[0]
+    return name if name[0].isalpha() else None
+
+
 def _bind_variables(low: GraphLowering, node: Any, values: tuple[Value, ...]) -> None:
-    """The compiler names what leaves a branch after the user's variable."""
     low.bind_outputs(node, values)
     for output, value in zip(node.outputs(), values, strict=True):
-        name = output.debugName().split(".")[0]
-        if not name[0].isdigit() and not name.startswith("_"):
-            value.variable = name
+        value.variable = _variable(output)
 
 
 class Region(GraphLowering):

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from retix.converter.lowering import NUMBER_TYPES, GraphLowering, Handler, ModuleRef
+from retix.converter.lowering import NUMBER_TYPES, GraphLowering, Handler
+from retix.converter.program import ModuleRef
 from retix.converter.tensor import describe_tensor
 from retix.ir import Attribute, Constant, Function, Value
 

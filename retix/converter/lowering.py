@@ -1,114 +1,21 @@
-"""The state of a lowering: what all graphs of one conversion share, and one graph while it grows."""
+"""One graph while it is lowered."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import torch
 
-from retix.converter.frontend import Frontend
-from retix.converter.label import LabelBook
-from retix.converter.leaf import LeafBook
 from retix.converter.name import name_variables
-from retix.converter.place import NameBook, read_user_frame
+from retix.converter.place import read_user_frame
+from retix.converter.program import Lowered, ModuleRef, Program
 from retix.converter.tensor import describe_tensor
 from retix.errors import ConversionError
 from retix.ir import Attribute, Cell, Function, Graph, Location, Member, MemberOp, Model, Tensor, Value
 
 NUMBER_TYPES = ("int", "float", "bool")
 """TorchScript's types of plain Python numbers."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleRef:
-    """A value that is a module: itself, or a part of it."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lowered:
-    """A module's graph, and how its calls relate to TorchScript's.
-
-    Attributes:
-        graph: The graph.
-        order: For each input of the graph, which input of the TorchScript graph it is.
-        results: What it returns.
-        numbers: Which of its outputs are Python numbers.
-        location: The user's line that called it.
-    """
-
-    graph: Graph
-    order: tuple[int, ...]
-    results: Any
-    numbers: frozenset[int]
-    location: Location | None
-
-
-@dataclass
-class Program:
-    """What is common to all graphs of one captured program.
-
-    Attributes:
-        root: The user's module.
-        frontend: The captured program.
-        model: The model that grows.
-        labels: Names unlabelled choices.
-        leaves: Writes leaves as data.
-        names: Finds variable names.
-        handlers: What lowers each kind of node; the one under ``""`` lowers every operator of torch.
-        prefix: What graph names begin with, for candidates that are captured on their own.
-    """
-
-    root: torch.nn.Module
-    frontend: Frontend
-    model: Model
-    labels: LabelBook
-    leaves: LeafBook
-    names: NameBook
-    handlers: Mapping[str, Handler]
-    prefix: str = ""
-    done: dict[str, Lowered] = field(default_factory=dict)
-
-    def full(self, path: str) -> str:
-        """A path in the user's outermost model."""
-        return ".".join(part for part in (self.prefix, path) if part)
-
-    def lower(self, path: str, method: str = "forward", numbers: frozenset[int] = frozenset()) -> Lowered | None:
-        """The graph of the forward of the module at ``path``; a module that is called again has one graph.
-
-        Args:
-            path: Relative to the root of this program.
-            method: ``forward``, or what a trace calls a later call of it.
-            numbers: Which of its inputs are Python numbers.
-
-        Returns:
-            None if this call does something else than the first, as with other arguments that are no tensors.
-
-        Raises:
-            ConversionError: Something in it cannot be captured.
-        """
-        name = self.full(path) or self.model.root_name
-        lowered = GraphLowering(self, path, name, numbers).run(method)
-        known = self.done.setdefault(path, lowered)
-        if known is lowered:
-            self.model.graphs[name] = lowered.graph
-        elif not _is_same(known, lowered, self.model):
-            return None
-        return Lowered(known.graph, lowered.order, lowered.results, lowered.numbers, lowered.location)
-
-    def at(self, root: torch.nn.Module, frontend: Frontend, prefix: str) -> Program:
-        """A program for another captured module, whose graphs go into the same model."""
-        return Program(root, frontend, self.model, self.labels, self.leaves, self.names, self.handlers, prefix)
-
-
-def _is_same(left: Lowered, right: Lowered, model: Model) -> bool:
-    def digest(lowered: Lowered) -> str:
-        return Model({**model.graphs, lowered.graph.name: lowered.graph}, lowered.graph.name).digest()
-
-    return left.numbers == right.numbers and digest(left) == digest(right)
 
 
 class GraphLowering:
@@ -321,6 +228,40 @@ class GraphLowering:
             return False
         member = self.owner.members.get(item.producer.op.target)
         return member is not None and member.origin is None and isinstance(member.op, Tensor)
+
+
+def lower_forward(
+    program: Program, path: str, method: str = "forward", numbers: frozenset[int] = frozenset()
+) -> Lowered | None:
+    """The graph of the forward of the module at ``path``; a module that is called again has one graph.
+
+    Args:
+        program: What the module belongs to.
+        path: Relative to the root of the program.
+        method: ``forward``, or what a trace calls a later call of it.
+        numbers: Which of its inputs are Python numbers.
+
+    Returns:
+        None if this call does something else than the first, as with other arguments that are no tensors.
+
+    Raises:
+        ConversionError: Something in it cannot be captured.
+    """
+    name = program.full(path) or program.model.root_name
+    lowered = GraphLowering(program, path, name, numbers).run(method)
+    known = program.done.setdefault(path, lowered)
+    if known is lowered:
+        program.model.graphs[name] = lowered.graph
+    elif not _is_same(known, lowered, program.model):
+        return None
+    return Lowered(known.graph, lowered.order, lowered.results, lowered.numbers, lowered.location)
+
+
+def _is_same(left: Lowered, right: Lowered, model: Model) -> bool:
+    def digest(lowered: Lowered) -> str:
+        return Model({**model.graphs, lowered.graph.name: lowered.graph}, lowered.graph.name).digest()
+
+    return left.numbers == right.numbers and digest(left) == digest(right)
 
 
 Handler: TypeAlias = Callable[[GraphLowering, Any], None]

@@ -167,9 +167,11 @@ class _Tail:
 
 def _find_tail(mine: list[Node], theirs: list[Node], graph: Graph, other: Graph, twins: Translation) -> _Tail:
     """The longest run of last nodes that differ in nothing but the values they start from."""
-    longest = 0
-    while longest < min(len(mine), len(theirs)) and mine[-1 - longest].op == theirs[-1 - longest].op:
-        longest += 1
+    ends_alike = [
+        left.op == right.op and len(left.outputs) == len(right.outputs)
+        for left, right in zip(reversed(mine), reversed(theirs), strict=False)
+    ]
+    longest = (*ends_alike, False).index(False)
     for length in range(longest, -1, -1):
         pairs = list(zip(mine[len(mine) - length :], theirs[len(theirs) - length :], strict=True))
         known = dict(twins)

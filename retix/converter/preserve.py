@@ -62,7 +62,8 @@ def _keep_values(tensor: torch.Tensor) -> Callable[[], None]:
     saved, version, requires_grad = tensor.detach().clone(), tensor._version, tensor.requires_grad
 
     def restore() -> None:
-        if tensor._version != version:
+        # batch norm changes its statistics without counting a version
+        if tensor._version != version or not torch.equal(tensor, saved):
             with torch.no_grad():
                 tensor.copy_(saved)
         if tensor.requires_grad != requires_grad:

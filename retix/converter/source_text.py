@@ -66,21 +66,35 @@ def read_definition(thing: Callable[..., Any], path: str) -> Definition:
 
 def _source_lines(thing: Callable[..., Any]) -> list[str]:
     """The lines of a definition; for classes by way of a method, whose code knows its file also in notebooks."""
-    codes = [getattr(inspect.unwrap(f), "__code__", None) for f in _functions(thing)] if inspect.isclass(thing) else []
+    if not inspect.isclass(thing):
+        return inspect.getsourcelines(thing)[0]
+    codes = [getattr(inspect.unwrap(f), "__code__", None) for f in _functions(thing)]
     for code in filter(None, codes):
-        lines = linecache.getlines(code.co_filename)
-        for node in ast.walk(ast.parse("".join(lines))):
-            if isinstance(node, ast.ClassDef) and node.name == thing.__name__:
-                first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-                if first <= code.co_firstlineno <= (node.end_lineno or node.lineno):
-                    return lines[first - 1 : node.end_lineno]
-    return inspect.getsourcelines(thing)[0]
+        lines = _find_class(code.co_filename, thing.__name__, code.co_firstlineno)
+        if lines:
+            return lines
+    module = sys.modules.get(thing.__module__)
+    neighbours = [f for item in vars(module).values() for f in _functions(item)] if module is not None else []
+    files = {f.__code__.co_filename for f in neighbours if f.__module__ == thing.__module__ and hasattr(f, "__code__")}
+    found = next(filter(None, (_find_class(file, thing.__name__, None) for file in sorted(files))), None)
+    return found or inspect.getsourcelines(thing)[0]
+
+
+def _find_class(file: str, name: str, line: int | None) -> list[str]:
+    """The lines of a class in a file, the one around ``line`` if there is one given; none if it is not there."""
+    lines = linecache.getlines(file)
+    for node in ast.walk(ast.parse("".join(lines))):
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            if line is None or first <= line <= (node.end_lineno or node.lineno):
+                return lines[first - 1 : node.end_lineno]
+    return []
 
 
 def _functions(thing: Any) -> list[Any]:
-    return (
-        [member for member in vars(thing).values() if inspect.isfunction(member)] if inspect.isclass(thing) else [thing]
-    )
+    if inspect.isclass(thing):
+        return [member for member in vars(thing).values() if inspect.isfunction(member)]
+    return [thing] if inspect.isroutine(thing) else []
 
 
 def _is_retix(decorator: ast.expr, thing: Any) -> bool:

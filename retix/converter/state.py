@@ -32,7 +32,7 @@ def watch_state(module: torch.nn.Module, path: str) -> Iterator[None]:
     for (name, part), state in zip(parts, before, strict=True):
         changed = next((key for key, value in state.items() if not _is_equal(value, _read_state(part).get(key))), None)
         if changed is not None:
-            raise _refuse_assignment(part, name, changed)
+            raise _refuse_assignment(part, name, changed, find_definition(type(module).forward))
     if read_random_states() != random_before:
         raise ConversionError(
             f"forward of {type(module).__name__} draws random numbers from Python or numpy",
@@ -63,12 +63,12 @@ def _is_equal(left: Any, right: Any) -> bool:
     return isinstance(left, (int, float, str)) and type(left) is type(right) and left == right
 
 
-def _refuse_assignment(module: torch.nn.Module, path: str, name: str) -> ConversionError:
+def _refuse_assignment(module: torch.nn.Module, path: str, name: str, forward: str | None) -> ConversionError:
     cls = type(module).__name__
     if name == "training":
         return ConversionError(
             f"forward switches {path or cls} ({cls}) to {'training' if module.training else 'eval'} mode",
-            where=find_definition(type(module).forward),
+            where=forward,
             why="a graph does not hold it",
             fix="set requires_grad, or the layer's own arguments, in __init__; or put the module into a @basic_unit",
         )

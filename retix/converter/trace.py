@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import sys
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -99,7 +100,7 @@ def trace(module: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
     found = Trace(Boundary(module, args, kwargs))
     with warnings.catch_warnings(), torch.enable_grad(), _without_gradients(module):
         warnings.simplefilter("ignore")
-        guard = BakeGuard(lambda: _C._get_tracing_state() is not None, _is_size)
+        guard = BakeGuard(lambda: _C._get_tracing_state() is not None, _is_size, lambda x: _mark(x, "", -1))
         found.sizes = guard.sizes
         with _opaque(module, found, guard), guard:
             try:
@@ -145,32 +146,48 @@ def _without_gradients(module: torch.nn.Module) -> Iterator[None]:
 @contextmanager
 def _opaque(root: torch.nn.Module, found: Trace, guard: BakeGuard) -> Iterator[None]:
     """Give every module a forward for the trace; afterwards each has its own again."""
-    changed: list[tuple[torch.nn.Module, Any]] = []
-
-    def replace(module: torch.nn.Module, forward: Callable[..., Any]) -> None:
-        changed.append((module, vars(module).get("forward")))
-        vars(module)["forward"] = forward
+    changed: dict[torch.nn.Module, dict[str, Any]] = {}
 
     def visit(module: torch.nn.Module) -> None:
-        if is_leaf(module):
-            replace(module, _leaf_forward(module, module.forward, found, guard))
+        if module in changed:
             return
-        if module is root:
-            replace(module, found.boundary.wrap(module.forward))
-        else:
-            replace(module, _cell_forward(module.forward, found))
+        changed[module] = own = dict(vars(module))
+        if is_leaf(module):
+            # its hooks, which it registers itself, are run with it, outside of the trace
+            forward = _leaf_forward(module, _with_hooks(module, own), found, guard)
+            vars(module).update({name: OrderedDict() for name in _HOOKS}, forward=forward)
+            return
+        wrapped = found.boundary.wrap(module.forward) if module is root else _cell_forward(module.forward, found)
+        vars(module)["forward"] = wrapped
         for child in module.children():
-            if all(child is not seen for seen, _ in changed):
-                visit(child)
+            visit(child)
 
     try:
         visit(root)
         yield
     finally:
-        for module, own in changed:
-            del vars(module)["forward"]
-            if own is not None:
-                vars(module)["forward"] = own
+        for module, own in changed.items():
+            vars(module).pop("forward")
+            vars(module).update({name: own[name] for name in (*_HOOKS, "forward") if name in own})
+
+
+_HOOKS = ("_forward_pre_hooks", "_forward_hooks")
+
+
+def _with_hooks(module: torch.nn.Module, own: dict[str, Any]) -> Callable[..., Any]:
+    forward = module.forward
+    if not any(own[name] for name in _HOOKS):
+        return forward
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        opaque = dict(vars(module))
+        vars(module).update({name: own[name] for name in _HOOKS}, forward=forward)
+        try:
+            return module(*args, **kwargs)
+        finally:
+            vars(module).update({name: opaque[name] for name in (*_HOOKS, "forward")})
+
+    return call
 
 
 def _leaf_forward(

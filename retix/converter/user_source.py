@@ -32,6 +32,7 @@ class SourceBook:
 
     def __init__(self) -> None:
         self.sources: dict[str, ClassSource] = {}
+        self._things: dict[str, Any] = {}
 
     def name(self, thing: Callable[..., Any], path: str) -> str:
         """An importable name, or a key of `sources`.
@@ -48,9 +49,10 @@ class SourceBook:
         except RecipeError:
             pass
         key = f"{getattr(thing, '__module__', '?')}.{getattr(thing, '__qualname__', repr(thing))}"
-        if key not in self.sources:
+        if self._things.get(key) is not thing:
+            self._things[key] = thing
             # entered before it is written: a class may name itself, and others that name it
-            self.sources[key] = ClassSource(thing.__name__, "")
+            self.sources.setdefault(key, ClassSource(thing.__name__, ""))
             self._enter(key, _Writer(self, thing, path).write(), path)
         return key
 

@@ -29,7 +29,7 @@ def check_evaluator(evaluator: Any) -> Evaluator:
 
 
 def check_mutators(mutators: Sequence[Mutator]) -> tuple[Mutator, ...]:
-    """``mutators``, if they are mutators with labels of their own.
+    """``mutators``, if they are mutators, and no label was given twice.
 
     Raises:
         ConfigError: They are not.
@@ -40,7 +40,8 @@ def check_mutators(mutators: Sequence[Mutator]) -> tuple[Mutator, ...]:
                 f"{_describe(mutator)} is among the applied mutators",
                 fix="pass instances of subclasses of retix.Mutator",
             )
-    labels = [mutator.label for mutator in mutators]
+    # Those that go by the name of their class are numbered by the space.
+    labels = [mutator.label for mutator in mutators if not mutator.has_default_label]
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:
         raise ConfigError(
@@ -72,7 +73,7 @@ def choose_mode(config: RetiariiExeConfig, strategy: Strategy, evaluator: Evalua
         ConfigError: They say different things.
     """
     said: dict[str, OptimizeMode | None] = {
-        "the settings": config.optimize_mode,
+        "the config": config.optimize_mode,
         type(strategy).__name__: getattr(strategy, "optimize_mode", None),
         type(evaluator).__name__: evaluator.optimize_mode,
     }

@@ -90,6 +90,7 @@ class RetiariiExeConfig(_Settings):
         max_trial_number: How many trials are run, failed ones included, duplicates not; None for no limit.
         max_experiment_duration: How long the search may take; what runs then is stopped. None for no limit.
         max_trial_duration: How long one trial may take before it fails; None for no limit.
+        max_retries: How often a trial whose worker process died is run again before it fails.
         optimize_mode: Whether a higher or a lower metric is better; by default what the strategy says, or ``maximize``.
         keep_weights: Of how many of the best trials the weights are kept; others' are deleted as the search goes on.
         execution_engine: How models are built: ``base``, from the graph. NNI's ``py`` means the same here for now.
@@ -108,6 +109,7 @@ class RetiariiExeConfig(_Settings):
     max_trial_number: Positive | None = None
     max_experiment_duration: Duration | None = None
     max_trial_duration: Duration | None = None
+    max_retries: Annotated[int, Field(ge=0, strict=True)] = 0
     optimize_mode: Literal["maximize", "minimize"] | None = None
     keep_weights: Annotated[int, Field(ge=0, strict=True)] = 10
     execution_engine: Literal["base", "py"] = "base"

@@ -111,12 +111,16 @@ class RetiariiExperiment:
 
         Returns:
             The final metrics by name.
+
+        Raises:
+            SpaceError: ``sample`` answers a choice wrongly, or one that the model does not have.
         """
-        space = self.space
-        source = generate(space.build(space.complete(sample or {})))
+        answers = dict(sample or {})
+        # Completing leaves out what no choice asks for; building refuses it.
+        source = generate(self.space.build({**self.space.complete(answers), **answers}))
         directory = Path(tempfile.mkdtemp(prefix="retix-debug-"))
-        with building(source.text, source.entry, directory / SOURCE_FILE, "retix_debug_model") as model_class:
-            metrics = self._evaluator._execute(model_class)
+        with building(source.text, source.entry, directory / SOURCE_FILE, "retix_debug_model") as factory:
+            metrics = self._evaluator._execute(factory.model_class)
         # After an error the file stays: a traceback shows its lines only as long as it is there.
         shutil.rmtree(directory)
         return metrics
@@ -159,7 +163,12 @@ class RetiariiExperiment:
             try:
                 store.write_file(MODEL_FILE, model)
                 progress = Progress(config.max_trial_number, mode == "maximize")
-                limits = Limits(config.max_trial_number, config.max_experiment_duration, config.max_trial_duration)
+                limits = Limits(
+                    trials=config.max_trial_number,
+                    duration=config.max_experiment_duration,
+                    trial_duration=config.max_trial_duration,
+                    retries=config.max_retries,
+                )
                 weights = WeightKeeper(config.keep_weights, mode == "maximize", self._reader.trial_directory)
                 search = Search(self.space, self._strategy, engine, store, evaluator, limits, weights, progress)
                 with engine, _show_page(store, port), progress:

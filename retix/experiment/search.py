@@ -68,19 +68,21 @@ class Limits:
         duration: Seconds that the search may take; None for no limit.
         trial_duration: Seconds that one trial may take; None for no limit.
         patience: Proposals in a row that may start no trial, because their network is known or cannot be built.
+        retries: How often a trial whose worker died is run again.
     """
 
     trials: int | None = None
     duration: float | None = None
     trial_duration: float | None = None
     patience: int = PATIENCE
+    retries: int = 0
 
 
 class Search:
     """One run of a strategy over a space.
 
     Every change is durable in the store before the strategy, the engine or the listener learns of it. A trial whose
-    worker dies is run once more, since the cause may lie outside of it; every other failure is final.
+    worker died may be run again, since the cause may lie outside of it; every other failure is final.
 
     Args:
         space: The space.
@@ -119,7 +121,7 @@ class Search:
         self._has_asked_in_vain = False
         self._is_over = False
         self._running: dict[int, Trial] = {}
-        self._jobs: dict[int, Job] = {}  # of trials that have not been tried twice
+        self._retries: dict[int, list[Job]] = {}  # of running trials: the job, as often as it may be run again
         self._originals: dict[str, int] = {}  # the first trial of each network, by digest
         self._ended: dict[int, Trial] = {}  # originals that have ended
         self._waiting: dict[int, list[Trial]] = {}  # duplicates of originals that still run
@@ -194,7 +196,8 @@ class Search:
         self._fruitless = 0
         self._run_count += 1
         self._originals[digest] = trial.id
-        self._jobs[trial.id] = job = self._make_job(trial, source)
+        job = self._make_job(trial, source)
+        self._retries[trial.id] = [job] * self._limits.retries
         self._submit(trial, job)
 
     def _make_job(self, trial: Trial, source: Source) -> Job:
@@ -244,9 +247,9 @@ class Search:
             case Finished():
                 self._end(replace(trial, metrics=event.metrics), TrialState.SUCCEEDED, event.time)
             case Failed():
-                job = self._jobs.pop(trial.id, None)
-                if event.failure.kind is FailureKind.KILLED and job is not None:
-                    self._submit(replace(trial, state=TrialState.WAITING, started=None), job)
+                if event.failure.kind is FailureKind.KILLED and self._retries[trial.id]:
+                    again = self._retries[trial.id].pop()
+                    self._submit(replace(trial, state=TrialState.WAITING, started=None), again)
                 else:
                     self._end(replace(trial, failure=event.failure), TrialState.FAILED, event.time)
             case Cancelled():
@@ -255,7 +258,7 @@ class Search:
     def _end(self, trial: Trial, state: TrialState, now: float) -> None:
         trial = replace(trial, state=state, ended=now)
         self._running.pop(trial.id, None)
-        self._jobs.pop(trial.id, None)
+        self._retries.pop(trial.id, None)
         if trial.duplicate_of is None:
             self._ended[trial.id] = trial
         self._record(trial)

@@ -1,10 +1,11 @@
 """The graph IR: values, nodes, graphs and models; no torch."""
 
 from retix.ir.effect import changes_in_place, remove_dead
-from retix.ir.graph import Graph, Location, Node, Value, cells_of, find_values, map_values
+from retix.ir.graph import Graph, cells_of
 from retix.ir.history import ClassSource, Mutation
 from retix.ir.literal import format_arguments, format_literal
 from retix.ir.model import Model
+from retix.ir.node import Location, Node, Value, find_values, map_values
 from retix.ir.op import (
     Attribute,
     Call,

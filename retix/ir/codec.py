@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from retix.errors import GraphError
-from retix.ir.graph import Graph, Location, Node, Value
+from retix.ir.graph import Graph
 from retix.ir.history import ClassSource, Mutation
 from retix.ir.literal import literal_from_json, literal_to_json, module_from_json, module_to_json
+from retix.ir.node import Location, Node, Value
 from retix.ir.op import (
     Attribute,
     Call,

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from retix.errors import GraphError
 from retix.ir.effect import Effects
-from retix.ir.graph import Graph, Node, Value, find_values
+from retix.ir.graph import Graph
 from retix.ir.literal import literal_to_json
+from retix.ir.node import Node, Value, find_values
 from retix.ir.op import (
     Attribute,
     Call,
@@ -44,8 +45,8 @@ class CanonicalForm:
     """What a graph is, apart from the graphs that it calls.
 
     Attributes:
-        digest: Of the canonical text, in which the called graphs are numbered.
-        cells: Those graphs, in the order of their numbers.
+        digest: Of the canonical text, which says where other graphs are called, but not which.
+        cells: Those graphs, in the order of their calls in the text.
         regions: The branches that the text holds.
         effects: Whether each of the graphs that it and its branches run has effects, which pin the order of nodes.
     """
@@ -91,9 +92,12 @@ def _find_form(graph: Graph, model: Model, effects: Effects) -> CanonicalForm:
     """The graph's canonical form; a frozen graph keeps it."""
     pinned = tuple(_pins(graph, model, effects)) if effects.summary(graph).calls else ()
     known = graph.canonical_form
-    if known is not None and known.effects == pinned:
-        if all(model.graphs.get(region.name) is region for region in known.regions):
-            return known
+    if (
+        known is not None
+        and known.effects == pinned
+        and all(model.graphs.get(region.name) is region for region in known.regions)
+    ):
+        return known
     writer = _Writer(graph, model, effects)
     text = json.dumps(writer.write(graph))
     regions = tuple(writer.regions)
@@ -119,7 +123,7 @@ class _Writer:
         self.model = model
         self.effects = effects
         self.members: dict[str, int] = {}
-        self.cells: dict[str, int] = {}
+        self.cells: list[str] = []
         self.regions: list[Graph] = []
         self.values: dict[Value, Any] = {}
 
@@ -169,7 +173,8 @@ class _Writer:
             case Module(type, args, kwargs):
                 return [type, self._key(args), self._key(kwargs)]
             case Cell(graph):
-                return ["cell", self.cells.setdefault(graph, len(self.cells))]
+                self.cells.append(graph)
+                return ["cell"]
             case LayerChoice(label, candidates):
                 return ["choice", label, [[name, self._member_op(m.op)] for name, m in candidates]]
             case Tensor(shape, dtype, init, kind, requires_grad):
@@ -184,6 +189,8 @@ class _Writer:
         """The argument as JSON; tagged like `literal_to_json` does, so that no two kinds look the same."""
         if isinstance(argument, Value):
             return {"value": self.values[argument]}
+        if argument is None or isinstance(argument, (int, str)):
+            return argument
         if isinstance(argument, Module):
             return {"module": self._member_op(argument)}
         if isinstance(argument, tuple):
@@ -203,8 +210,7 @@ def walk_back(root: Node) -> list[Node]:
     seen = {root}
     stack = [(root, iter(_producers(root)))]
     while stack:
-        node, rest = stack[-1]
-        for producer in rest:
+        for producer in stack[-1][1]:
             if producer not in seen:
                 seen.add(producer)
                 stack.append((producer, iter(_producers(producer))))

@@ -12,7 +12,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from retix.ir.graph import Graph, Node, Value, cells_of
+from retix.ir.graph import Graph, cells_of
+from retix.ir.node import Node, Value
 from retix.ir.op import Attribute, Call, Function, If, Loop, MemberOp, Module
 
 if TYPE_CHECKING:
@@ -34,7 +35,15 @@ _ALIASING_LAYERS = {"Identity", "Flatten", "Unflatten", *(name for name in INPLA
 # Operators that always return new memory; of those that are not listed, nothing is assumed.
 _FRESH_OPERATORS = {
     *("aten::add", "aten::sub", "aten::mul", "aten::div", "aten::cat", "aten::stack", "aten::matmul", "aten::linear"),
-    *("aten::conv1d", "aten::conv2d", "aten::conv3d", "aten::batch_norm", "aten::layer_norm", "aten::mean", "aten::sum"),
+    *(
+        "aten::conv1d",
+        "aten::conv2d",
+        "aten::conv3d",
+        "aten::batch_norm",
+        "aten::layer_norm",
+        "aten::mean",
+        "aten::sum",
+    ),
     *("aten::relu", "aten::gelu", "aten::silu", "aten::sigmoid", "aten::tanh", "aten::softmax", "aten::log_softmax"),
     *("aten::max_pool2d", "aten::avg_pool2d", "aten::adaptive_avg_pool2d"),
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from retix.errors import GraphError
-from retix.ir.graph import Value
+from retix.ir.node import Value
 from retix.ir.op import Module, Open, Symbol
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from retix.errors import GraphError
 from retix.ir import codec
 from retix.ir.digest import digest_model
-from retix.ir.graph import Graph, Node
+from retix.ir.graph import Graph
 from retix.ir.history import ClassSource, Mutation
+from retix.ir.node import Node
 from retix.ir.text import print_model
 from retix.ir.verify import find_violations
 from retix.ir.view import to_networkx

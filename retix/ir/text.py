@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from retix.ir.graph import Graph, Node
+from retix.ir.graph import Graph
 from retix.ir.literal import format_arguments, format_literal
+from retix.ir.node import Node
 from retix.ir.op import (
     Attribute,
     Call,

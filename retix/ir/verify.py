@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from retix.ir.graph import Graph, Node, Value, cells_of, find_values
+from retix.ir.graph import Graph, cells_of
 from retix.ir.literal import find_illegal
+from retix.ir.node import Node, Value, find_values
 from retix.ir.op import (
     Attribute,
     Call,

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from retix.errors import SpaceError
+from retix.errors import MutationError, SpaceError
 from retix.ir import Model
 from retix.mutation.inline import InlineMutator, find_decisions
 from retix.mutation.mutator import Answer, Mutator, answers
@@ -34,7 +34,7 @@ class MutationSpace(SearchSpace):
         known: dict[str, Decision] = {}
         for decision in find_decisions(self.base_model):
             known[decision.label] = known.get(decision.label, decision).merged(decision)
-        self._latest: tuple[Sample, Model] | None = None
+        self._latest: tuple[Sample, Model | MutationError] | None = None
 
     def walk(self, pick: Pick) -> Sample:
         asked: dict[str, Decision] = {}
@@ -49,9 +49,13 @@ class MutationSpace(SearchSpace):
             picked[decision.label] = decision.check(pick(decision))
             return picked[decision.label]
 
-        model = self._apply(answer)
+        made: Model | MutationError
+        try:
+            made = self._apply(answer)
+        except MutationError as error:
+            made = error  # the sample ends here, and `build` says why
         sample = Sample(picked)
-        self._latest = (sample, model)
+        self._latest = (sample, made)
         return sample
 
     def build(self, sample: Mapping[str, Any]) -> Model:
@@ -62,10 +66,13 @@ class MutationSpace(SearchSpace):
             MutationError: A mutator failed.
         """
         if self._latest is not None and self._latest[0] == sample:
-            return self._latest[1].fork()
+            made = self._latest[1]
+            if isinstance(made, MutationError):
+                raise made
+            return made.fork()
         model = self._apply(answers(sample))
-        made = model.history[len(self.base_model.history) :]
-        used = {label for mutation in made for label, _ in mutation.choices}
+        mutations = model.history[len(self.base_model.history) :]
+        used = {label for mutation in mutations for label, _ in mutation.choices}
         unknown = sorted(set(sample) - used)
         if unknown:
             raise SpaceError(
@@ -76,7 +83,10 @@ class MutationSpace(SearchSpace):
         return model
 
     def fingerprint(self, sample: Sample) -> str:
-        return self.build(sample).digest()
+        try:
+            return self.build(sample).digest()
+        except MutationError:
+            return sample.key  # there is no network to tell apart by
 
     def _apply(self, answer: Answer) -> Model:
         model = self.base_model

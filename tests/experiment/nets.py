@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 import retix.nn.pytorch as nn
@@ -19,7 +21,7 @@ class Chain(nn.Module):
         self.first = nn.Linear(4, width)
         self.last = nn.Linear(width, 2)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> Any:
         return self.last(self.first(x))
 
 
@@ -33,7 +35,7 @@ class Gated(nn.Module):
         self.gate = nn.InputChoice(n_candidates=2, label="gate")
         self.head = nn.Linear(4, 2)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> Any:
         return self.head(self.gate([self.left(x), self.right(x)]))
 
 
@@ -55,5 +57,5 @@ class Cases(nn.Module):
         self.case = nn.LayerChoice(candidates, label="case")
         self.head = nn.Linear(4, 2)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> Any:
         return self.head(self.case(x))

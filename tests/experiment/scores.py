@@ -81,7 +81,7 @@ def raise_in_model(model_cls: ModelClass) -> None:
     model_cls()(torch.zeros(1, 3))
 
 
-def wait_for(path: Path, limit: float = 60.0) -> None:
+def wait_for(path: Path, limit: float = 120.0) -> None:
     """Return once ``path`` exists."""
     end = time.monotonic() + limit
     while not path.exists():

@@ -85,10 +85,14 @@ def make_search(
     reader = StoreReader(store.directory)
     evaluator = dumps(FunctionalEvaluator(function, **(arguments or {})))
     weights = WeightKeeper(1, True, reader.trial_directory)
-    search = Search(
-        space, strategy, engine, store, evaluator, limits or Limits(), weights, listener or Listener()
-    )
+    search = Search(space, strategy, engine, store, evaluator, limits or Limits(), weights, listener or Listener())
     return search, reader
+
+
+def count_most_at_once(trials: list[Trial]) -> int:
+    """How many of the trials ran at the same time, at most."""
+    spans = [(trial.started, trial.ended) for trial in trials if trial.started is not None and trial.ended is not None]
+    return max(sum(begin <= moment < end for begin, end in spans) for moment, _ in spans)
 
 
 def never() -> bool:

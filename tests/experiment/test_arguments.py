@@ -36,7 +36,7 @@ SCORE = FunctionalEvaluator(score_width)
         ((SCORE, None, Random), "the strategy is the class Random, not an instance", "retix.strategy.Random()"),
         ((SCORE, [3], None), "the int 3 is among the applied mutators", "subclasses of retix.Mutator"),
         ((SCORE, [Idle], None), "the class Idle, not an instance of it is among", "subclasses of retix.Mutator"),
-        ((SCORE, [Idle(), Idle()], None), "two mutators have the label 'Idle'", "label=..."),
+        ((SCORE, [Idle("a"), Idle("a")], None), "two mutators have the label 'a'", "label=..."),
     ],
 )
 def test_wrong_arguments_are_refused_at_once(arguments: tuple[Any, ...], what: str, fix: str) -> None:
@@ -46,6 +46,11 @@ def test_wrong_arguments_are_refused_at_once(arguments: tuple[Any, ...], what: s
     assert what in caught.value.what
     assert caught.value.fix is not None
     assert fix in caught.value.fix
+
+
+def test_mutators_of_one_class_need_no_labels() -> None:
+    """The space numbers those that go by the name of their class."""
+    RetiariiExperiment(Chain(), SCORE, [Idle(), Idle(), Idle("a")])
 
 
 def test_the_older_name_of_the_evaluator() -> None:
@@ -73,5 +78,5 @@ def test_evaluators_say_which_way_is_better() -> None:
     assert choose_mode(RetiariiExeConfig(), Random(), evaluator) == "minimize"
     with pytest.raises(ConfigError, match="RegularizedEvolution says 'maximize', Regression says 'minimize'"):
         choose_mode(RetiariiExeConfig(), RegularizedEvolution("maximize"), evaluator)
-    with pytest.raises(ConfigError, match="the settings says 'maximize', Regression"):
+    with pytest.raises(ConfigError, match="the config says 'maximize', Regression"):
         choose_mode(RetiariiExeConfig(optimize_mode="maximize"), Random(), evaluator)

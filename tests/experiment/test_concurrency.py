@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from retix.execution import LocalEngine
+from retix.execution import InlineEngine, LocalEngine
 from retix.experiment.search import EndReason, Limits
 from retix.store import Store
 from retix.strategy import GridSearch, Random, Strategy
 from retix.trial import Proposal, Trial, TrialState
 from tests.experiment.nets import Chain, Gated
 from tests.experiment.scores import await_gate, hang, score_width
-from tests.experiment.searching import Listener, Scripted, make_search, make_space, make_store, never
+from tests.experiment.searching import (
+    Listener,
+    Scripted,
+    count_most_at_once,
+    make_search,
+    make_space,
+    make_store,
+    never,
+)
 
 SAME = [{"left": "0", "right": right, "gate": [0]} for right in ("0", "1")]
 OTHER = {"left": "1", "right": "0", "gate": [0]}
@@ -43,33 +50,25 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def count_most_at_once(trials: list[Trial]) -> int:
-    """How many of the trials ran at the same time, at most."""
-    spans = [(trial.started, trial.ended) for trial in trials if trial.started is not None and trial.ended is not None]
-    return max(sum(begin <= moment < end for begin, end in spans) for moment, _ in spans)
-
-
 def test_samples_depend_on_the_seed_alone(engine: LocalEngine, tmp_path: Path) -> None:
-    """One worker and two are given the same samples in the same order, and neither runs more than it may."""
-    found: dict[type[Strategy], list[object]] = {Random: [], GridSearch: []}
-    with LocalEngine(1) as single:
-        for make, workers in itertools.product((Random, GridSearch), (single, engine)):
-            with make_store(tmp_path / "experiments") as store:
-                search, reader = make_search(
-                    make_space(Chain()), make(seed=11), workers, store, score_width, limits=Limits(trials=5)
-                )
-                assert search.run(never) is EndReason.BUDGET
-            trials = reader.trials()
-            assert count_most_at_once(trials) <= workers.capacity
-            found[make].append([(trial.id, trial.sample, trial.metrics) for trial in trials])
+    """One slot and two are given the same samples in the same order, and neither runs more than it may."""
+    strategies: tuple[Callable[..., Strategy], ...] = (Random, GridSearch)
+    found: dict[object, list[object]] = {make: [] for make in strategies}
+    for make, workers in itertools.product(strategies, (InlineEngine(), engine)):
+        with make_store(tmp_path / "experiments") as store:
+            search, reader = make_search(
+                make_space(Chain()), make(seed=11), workers, store, score_width, limits=Limits(trials=5)
+            )
+            assert search.run(never) is EndReason.BUDGET
+        trials = reader.trials()
+        assert count_most_at_once(trials) <= workers.capacity
+        found[make].append([(trial.id, trial.sample, trial.metrics) for trial in trials])
     for one, two in found.values():
         assert one == two
 
 
 @pytest.mark.parametrize("outcome", ["good", "bad"])
-def test_a_duplicate_waits_for_its_original(
-    outcome: str, engine: LocalEngine, store: Store, tmp_path: Path
-) -> None:
+def test_a_duplicate_waits_for_its_original(outcome: str, engine: LocalEngine, store: Store, tmp_path: Path) -> None:
     """The duplicate of a trial that runs is not run; it ends behind the original, and both are told in that order."""
     gate = tmp_path / "gate"
     strategy = Scripted(*SAME)
@@ -133,7 +132,7 @@ def test_the_strategy_is_asked_again_only_when_it_has_learned(
 
 
 def test_stopping_ends_what_runs_and_what_waits_for_it(engine: LocalEngine, store: Store, tmp_path: Path) -> None:
-    """Both running trials and the duplicate of one are recorded as stopped; the strategy, asked no more, hears nothing."""
+    """Running trials and a duplicate of one are recorded as stopped; the strategy, asked no more, hears nothing."""
     strategy = Scripted(SAME[0], SAME[1], OTHER)
     listener = Listener()
     search, reader = make_search(
@@ -183,5 +182,3 @@ def test_an_error_of_the_search_stops_what_runs(engine: LocalEngine, store: Stor
         search.run(never)
     assert [trial.state for trial in reader.trials()] == [TrialState.STOPPED]
     assert engine.free == 2
-
-

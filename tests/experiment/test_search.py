@@ -33,9 +33,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def test_runs_until_nothing_is_left(store: Store) -> None:
     """Every sample of the grid becomes a trial with its metrics, reports and source; the best keeps its weights."""
     listener, strategy = Listener(), Scripted(*WIDTHS)
-    search, reader = make_search(
-        make_space(Chain()), strategy, InlineEngine(), store, score_width, listener=listener
-    )
+    search, reader = make_search(make_space(Chain()), strategy, InlineEngine(), store, score_width, listener=listener)
     assert search.run(never) is EndReason.EXHAUSTED
     trials = reader.trials()
     assert [trial.id for trial in trials] == [1, 2, 3, 4, 5, 6]
@@ -165,9 +163,7 @@ def test_a_model_that_cannot_be_built_is_a_failed_trial(store: Store) -> None:
     """The others go on; the budget counts it, as it does every failure."""
     space = Unbuildable(make_space(Chain()).base_model)
     space.fine = (2, 4)
-    search, reader = make_search(
-        space, Scripted(*WIDTHS), InlineEngine(), store, score_width, limits=Limits(trials=5)
-    )
+    search, reader = make_search(space, Scripted(*WIDTHS), InlineEngine(), store, score_width, limits=Limits(trials=5))
     assert search.run(never) is EndReason.BUDGET
     trials = reader.trials()
     assert [trial.state.value for trial in trials] == ["failed", "succeeded", "failed", "succeeded", "failed"]
@@ -191,9 +187,7 @@ def test_a_space_of_which_nothing_can_be_built_ends(store: Store) -> None:
 def test_stop_is_heard_while_nothing_can_be_built(store: Store) -> None:
     """Proposals that take no slot do not keep the search from hearing a wish to stop."""
     space, listener = Unbuildable(make_space(Chain()).base_model), Listener()
-    search, _ = make_search(
-        space, Random(dedup=False, seed=0), InlineEngine(), store, score_width, listener=listener
-    )
+    search, _ = make_search(space, Random(dedup=False, seed=0), InlineEngine(), store, score_width, listener=listener)
     assert search.run(lambda: len(listener.states) >= 3) is EndReason.STOPPED
     assert len(listener.states) == 3
 
@@ -234,9 +228,7 @@ def test_what_happens_is_durable_before_anyone_acts_on_it(store: Store) -> None:
         assert reader.trial(trial.id) == trial
         seen.append(trial)
 
-    search, _ = make_search(
-        make_space(Chain()), strategy, engine, store, score_width, listener=Listener(hook=look)
-    )
+    search, _ = make_search(make_space(Chain()), strategy, engine, store, score_width, listener=Listener(hook=look))
     assert search.run(never) is EndReason.EXHAUSTED
     assert (engine.seen, len(seen), len(strategy.told)) == (3, 9, 3)
 
@@ -289,6 +281,7 @@ def test_a_store_that_cannot_be_written_ends_the_search(store: Store) -> None:
 
     def fill_disk(trial: Trial) -> None:
         if trial.id == 2 and trial.state.is_final:
+            # SQLite's own limit stands for the disk's, which no test may fill.
             pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
             store._connection.execute(f"PRAGMA max_page_count = {pages}")
 
@@ -320,7 +313,7 @@ def test_none_for_now_and_nothing_running_ends_the_search(store: Store) -> None:
     """A strategy that has nothing to say while nothing runs would never have anything."""
 
     class Silent(Scripted):
-        exhausted = False  # type: ignore[assignment]  # it never admits that
+        exhausted = False  # it never admits that
 
     search, reader = make_search(make_space(Chain()), Silent(), InlineEngine(), store, score_width)
     assert search.run(never) is EndReason.EXHAUSTED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from retix.ir import (
@@ -27,6 +28,9 @@ from retix.ir import (
 )
 
 Draw = Any
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For tests on random data: how long an example takes depends on the machine."""
 
 
 def make_chain(*types: str, name: str = "net") -> Graph:

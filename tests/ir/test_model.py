@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from retix.errors import GraphError
 from retix.ir import Call, Cell, Model, Module, remove_dead
-from tests.ir.models import edits, make_chain, make_if_model, make_model, make_rich_model, models
+from tests.ir.models import edits, make_chain, make_if_model, make_model, make_rich_model, models, unhurried
 
 
 def make_cells() -> Model:
@@ -86,6 +87,7 @@ def test_unknown_graph() -> None:
     assert caught.value.fix == "it has net, cell"
 
 
+@unhurried
 @given(st.data(), models())
 def test_edits_keep_models_valid_and_apart(data: st.DataObject, model: Model) -> None:
     """Whatever is edited in a fork, both models stay valid, and text, digest and JSON of the parent stay the same."""
@@ -99,6 +101,7 @@ def test_edits_keep_models_valid_and_apart(data: st.DataObject, model: Model) ->
     assert (str(model), model.digest(), json.dumps(model.to_json())) == (text, digest, written)
 
 
+@unhurried
 @given(st.data(), models())
 def test_cached_forms_never_go_stale(data: st.DataObject, model: Model) -> None:
     """However models were forked, digested and edited before, a digest is that of a model read anew from JSON."""
@@ -110,6 +113,7 @@ def test_cached_forms_never_go_stale(data: st.DataObject, model: Model) -> None:
     assert model.digest() == Model.from_json(model.to_json()).digest()
 
 
+@unhurried
 @given(models())
 def test_copies_are_equal(model: Model) -> None:
     """A copy of every graph prints, digests and is written the same."""
@@ -119,6 +123,7 @@ def test_copies_are_equal(model: Model) -> None:
     assert twin.to_json() == model.to_json()
 
 
+@unhurried
 @given(models())
 def test_removing_the_dead_keeps_the_digest(model: Model) -> None:
     """Dead nodes, members and graphs do not count, and what is left is a valid model with no more of them."""
@@ -184,7 +189,7 @@ def test_work_grows_with_the_number_of_nodes(name: str) -> None:
         for node in model.get_nodes_by_type("torch.nn.ReLU"):
             node.update_operation("torch.nn.ReLU", {"inplace": True})
     LINEAR[name](make_model(make_chain("ReLU")))  # what is imported or cached on first use
-    steps = [count_calls(lambda model=model: LINEAR[name](model)) for model in (small, large)]
+    steps = [count_calls(functools.partial(LINEAR[name], model)) for model in (small, large)]
     assert 1.5 * steps[0] < steps[1] < 2.5 * steps[0]
 
 

@@ -147,7 +147,10 @@ VIOLATIONS: list[tuple[Callable[[Model], Any], str]] = [
     (call_by_keyword, "net, node conv2d: it gives keyword arguments to 'cell', which takes none"),
     (contain_itself, "net: it contains itself"),
     (put_member(Module("torch.nn.ReLU", (object,))), "net: member 'conv2d': its arguments hold <class 'object'>"),
-    (lambda m: put_member(Module("A", (m.root.inputs[0],)))(m), "its arguments hold values, which are known in forward"),
+    (
+        lambda m: put_member(Module("A", (m.root.inputs[0],)))(m),
+        "its arguments hold values, which are known in forward",
+    ),
     (put_member(Tensor((1,), "f", Module("A", (object,)))), "member 'conv2d': its arguments hold <class 'object'>"),
     (put_member(LayerChoice("l", ())), "net: member 'conv2d': the choice 'l' has no candidates"),
     (put_member(LayerChoice("l", (("a", Member(Cell("no"))),))), "candidate 'a': its graph 'no' does not exist"),

@@ -18,12 +18,12 @@ class Attention(nn.Module):
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, x):
-        B, N, C = x.shape  # noqa: N806  # the field's names
-        qkv = self.qkv(x).reshape(B, N, 3, self.num_heads, C // self.num_heads).permute(2, 0, 3, 1, 4)
+        b, n, c = x.shape
+        qkv = self.qkv(x).reshape(b, n, 3, self.num_heads, c // self.num_heads).permute(2, 0, 3, 1, 4)
         q, k, v = qkv[0], qkv[1], qkv[2]
         attn = (q @ k.transpose(-2, -1)) * self.scale
         attn = attn.softmax(dim=-1)
-        x = (attn @ v).transpose(1, 2).reshape(B, N, C)
+        x = (attn @ v).transpose(1, 2).reshape(b, n, c)
         return self.proj(x)
 
 
@@ -50,8 +50,7 @@ class EncoderBlock(nn.Module):
 
     def forward(self, x):
         x = x + self.attn(self.norm1(x))
-        x = x + self.mlp(self.norm2(x))
-        return x
+        return x + self.mlp(self.norm2(x))
 
 
 class VisionTransformer(nn.Module):
@@ -65,9 +64,9 @@ class VisionTransformer(nn.Module):
         self.head = nn.Linear(16, 10)
 
     def forward(self, x):
-        B = x.shape[0]  # noqa: N806  # the field's name
+        batch = x.shape[0]
         x = self.patch_embed(x).flatten(2).transpose(1, 2)
-        cls_tokens = self.cls_token.expand(B, -1, -1)
+        cls_tokens = self.cls_token.expand(batch, -1, -1)
         x = torch.cat((cls_tokens, x), dim=1)
         x = x + self.pos_embed
         for block in self.blocks:
@@ -176,15 +175,17 @@ class RelativeAttention(nn.Module):
 
 
 def window_partition(x, size: int):
-    B, H, W, C = x.shape  # noqa: N806  # the field's names
-    x = x.view(B, H // size, size, W // size, size, C)
-    return x.permute(0, 1, 3, 2, 4, 5).contiguous().view(-1, size * size, C)
+    """Cut maps into windows."""
+    b, h, w, c = x.shape
+    x = x.view(b, h // size, size, w // size, size, c)
+    return x.permute(0, 1, 3, 2, 4, 5).contiguous().view(-1, size * size, c)
 
 
-def window_reverse(windows, size: int, H: int, W: int):  # noqa: N803  # the field's names
-    B = windows.shape[0] // (H * W // size // size)  # noqa: N806  # likewise
-    x = windows.view(B, H // size, W // size, size, size, -1)
-    return x.permute(0, 1, 3, 2, 4, 5).contiguous().view(B, H, W, -1)
+def window_reverse(windows, size: int, h: int, w: int):
+    """Put windows together again."""
+    b = windows.shape[0] // (h * w // size // size)
+    x = windows.view(b, h // size, w // size, size, size, -1)
+    return x.permute(0, 1, 3, 2, 4, 5).contiguous().view(b, h, w, -1)
 
 
 class WindowBlock(nn.Module):
@@ -195,13 +196,13 @@ class WindowBlock(nn.Module):
         self.attn = Attention(dim, 2)
 
     def forward(self, x):
-        H, W = x.shape[1], x.shape[2]  # noqa: N806  # the field's names
+        h, w = x.shape[1], x.shape[2]
         shortcut = x
         x = self.norm(x)
         if self.shift > 0:
             x = torch.roll(x, shifts=(-self.shift, -self.shift), dims=(1, 2))
         windows = self.attn(window_partition(x, 4))
-        x = window_reverse(windows, 4, H, W)
+        x = window_reverse(windows, 4, h, w)
         if self.shift > 0:
             x = torch.roll(x, shifts=(self.shift, self.shift), dims=(1, 2))
         return shortcut + x

@@ -16,6 +16,7 @@ class Gate(nn.Module):
     def forward(self, x):
         if x.sum() > 0:
             x = self.small(x)
+            x = x * 3
         else:
             x = F.relu(self.large(x))
         return x * 2
@@ -39,7 +40,7 @@ class Converge(nn.Module):
 
     def forward(self, x):
         count = 0
-        while float(x.abs().max()) > 0.5:
+        while float(x.detach().abs().max()) > 0.5:
             x = self.fc(x) * 0.1
             count = count + 1
         return x + count

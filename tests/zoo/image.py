@@ -226,6 +226,7 @@ class MobileNet(nn.Module):
 
 
 def channel_shuffle(x, groups: int):
+    """Interleave the channels of groups."""
     batch, channels, height, width = x.shape
     x = x.view(batch, groups, channels // groups, height, width)
     x = x.transpose(1, 2).contiguous()

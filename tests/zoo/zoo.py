@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from retix.codegen import Source, generate
+from retix.converter import convert
+from retix.ir import Model
 from tests.zoo import attention, control, dense, image, sequence, wiring
 
 Inputs = Callable[[int], tuple[tuple[Any, ...], dict[str, Any]]]
@@ -101,3 +104,39 @@ ZOO = [
     Animal(control.Converge, floats((4,)), scripted=True),
     Animal(control.Collect, floats((3, 4)), scripted=True),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A model of the zoo, and what became of it.
+
+    Attributes:
+        module: The user's model.
+        model: It as a graph.
+        source: The graph as Python.
+    """
+
+    module: nn.Module
+    model: Model
+    source: Source
+
+    def build(self) -> nn.Module:
+        """The generated model, with the weights of the user's."""
+        namespace: dict[str, Any] = {"__name__": "generated"}
+        exec(compile(self.source.text, "generated.py", "exec"), namespace)
+        made: nn.Module = namespace[self.source.entry]()
+        state = self.module.state_dict()
+        made.load_state_dict({name: state[origin] for name, origin in self.source.state_names.items()}, strict=True)
+        return made
+
+
+def capture(animal: Animal) -> Captured:
+    """Build, convert and generate."""
+    torch.manual_seed(0)
+    module = animal.build()
+    if animal.scripted:
+        model = convert(module)
+    else:
+        args, kwargs = animal.inputs(2)
+        model = convert(module, args, example_kwargs=kwargs)
+    return Captured(module, model, generate(model))

@@ -1,0 +1,75 @@
+"""What all graphs of one captured program share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from retix.converter.frontend import Frontend
+from retix.converter.label import LabelBook
+from retix.converter.leaf import LeafBook
+from retix.converter.place import NameBook
+from retix.ir import Graph, Location, Model
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleRef:
+    """A value that is a module: itself, or a part of it."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A module's graph, and how its calls relate to TorchScript's.
+
+    Attributes:
+        graph: The graph.
+        order: For each input of the graph, which input of the TorchScript graph it is.
+        results: What it returns.
+        numbers: Which of its outputs are Python numbers.
+        location: The user's line that called it.
+    """
+
+    graph: Graph
+    order: tuple[int, ...]
+    results: Any
+    numbers: frozenset[int]
+    location: Location | None
+
+
+@dataclass
+class Program:
+    """What is common to all graphs of one captured program.
+
+    Attributes:
+        root: The user's module.
+        frontend: The captured program.
+        model: The model that grows.
+        labels: Names unlabelled choices.
+        leaves: Writes leaves as data.
+        names: Finds variable names.
+        handlers: What lowers each kind of node; the one under ``""`` lowers every operator of torch.
+        prefix: What graph names begin with, for candidates that are captured on their own.
+    """
+
+    root: torch.nn.Module
+    frontend: Frontend
+    model: Model
+    labels: LabelBook
+    leaves: LeafBook
+    names: NameBook
+    handlers: Mapping[str, Callable[[Any, Any], None]]
+    prefix: str = ""
+    done: dict[str, Lowered] = field(default_factory=dict)
+
+    def full(self, path: str) -> str:
+        """A path in the user's outermost model."""
+        return ".".join(part for part in (self.prefix, path) if part)
+
+    def at(self, root: torch.nn.Module, frontend: Frontend, prefix: str) -> Program:
+        """A program for another captured module, whose graphs go into the same model."""
+        return Program(root, frontend, self.model, self.labels, self.leaves, self.names, self.handlers, prefix)

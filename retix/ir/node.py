@@ -1,0 +1,262 @@
+"""Values and nodes: what a graph computes, and its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from retix.errors import GraphError
+from retix.ir.op import Call, Member, MemberOp, Module, NodeOp, Return
+
+if TYPE_CHECKING:
+    from retix.ir.graph import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A line of the user's code."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Value:
+    """What a node computes, or an input of the graph.
+
+    Attributes:
+        name: Unique within the graph.
+        variable: The user's name for it, or None if they gave it none.
+        producer: The node that computes it, or None for an input.
+        index: Which output of its producer, or which input of the graph.
+    """
+
+    __slots__ = ("_uses", "graph", "index", "name", "producer", "variable")
+
+    def __init__(self, graph: Graph, name: str, producer: Node | None, index: int) -> None:
+        self.graph = graph
+        self.name = name
+        self.producer = producer
+        self.index = index
+        self.variable: str | None = None
+        self._uses: dict[Node, None] = {}
+
+    @property
+    def uses(self) -> tuple[Node, ...]:
+        """The nodes that take this value, each once."""
+        return tuple(self._uses)
+
+    def replace_by(self, other: Value) -> None:
+        """Let every node that takes this value, but for the one that computes ``other``, take ``other`` instead.
+
+        Raises:
+            GraphError: ``other`` belongs to another graph, or is computed after one of the uses; nothing is changed.
+        """
+        self.graph._check_editable()
+        users = [node for node in self._uses if node is not other.producer]
+        for node in users or [self.graph.result]:
+            self.graph._check_visible([other], node, node.name)
+        for node in users:
+            node.replace_input(self, other)
+
+    def _copy(self, graph: Graph, producer: Node | None) -> Value:
+        copied = Value(graph, self.name, producer, self.index)
+        copied.variable = self.variable
+        return copied
+
+    def __repr__(self) -> str:
+        return f"%{self.name}"
+
+
+class Node:
+    """One step of a graph.
+
+    Attributes:
+        graph: The graph that it is part of.
+        name: Unique within the graph.
+        op: What it does.
+        args: Positional arguments: literals and values; replaced by `set_arguments`, never changed in place.
+        kwargs: Keyword arguments; see ``args``.
+        outputs: The values it computes.
+        location: The line of the user's code it stands for.
+    """
+
+    __slots__ = ("_next", "_position", "_previous", "args", "graph", "kwargs", "location", "name", "op", "outputs")
+
+    def __init__(
+        self,
+        graph: Graph,
+        name: str,
+        op: NodeOp,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        location: Location | None,
+    ) -> None:
+        self.graph = graph
+        self.name = name
+        self.op = op
+        self.args = args
+        self.kwargs = kwargs
+        self.outputs: tuple[Value, ...] = ()
+        self.location = location
+        self._previous: Node | None = None
+        self._next: Node | None = None
+        self._position = 0
+
+    @property
+    def output(self) -> Value:
+        """The only value it computes.
+
+        Raises:
+            GraphError: It computes several, or none.
+        """
+        if len(self.outputs) != 1:
+            raise GraphError(f"node {self.name!r} has {len(self.outputs)} outputs, not one", fix="use node.outputs")
+        return self.outputs[0]
+
+    @property
+    def inputs(self) -> tuple[Value, ...]:
+        """The values among its arguments, each once, in order."""
+        return tuple(dict.fromkeys(find_values((self.args, self.kwargs))))
+
+    @property
+    def member(self) -> Member | None:
+        """The member that it calls, or None."""
+        return self.graph.scope.members.get(self.op.target) if isinstance(self.op, Call) else None
+
+    @property
+    def operation(self) -> MemberOp | NodeOp:
+        """What it does: the called member's op, or its own."""
+        member = self.member
+        return member.op if member is not None else self.op
+
+    @property
+    def type(self) -> str:
+        """The class of the leaf that it calls, the operator's name, or its kind in lower case."""
+        op = self.operation
+        if isinstance(op, Module):
+            return op.type
+        return str(getattr(op, "name", type(op).__name__.lower()))
+
+    @property
+    def label(self) -> str | None:
+        """The label of the choice that it stands for, if it is one."""
+        return getattr(self.operation, "label", None)
+
+    @property
+    def predecessors(self) -> tuple[Node, ...]:
+        """The nodes whose values it takes, each once."""
+        return tuple(dict.fromkeys(v.producer for v in self.inputs if v.producer is not None))
+
+    @property
+    def successors(self) -> tuple[Node, ...]:
+        """The nodes that take its values, each once."""
+        return tuple(dict.fromkeys(user for value in self.outputs for user in value.uses))
+
+    def set_arguments(self, args: Iterable[Any], kwargs: Mapping[str, Any] | None = None) -> None:
+        """Replace all arguments.
+
+        Raises:
+            GraphError: One is a value of another graph, or computed later; or the node was removed.
+        """
+        new_args, new_kwargs = tuple(args), dict(kwargs or {})
+        values = dict.fromkeys(find_values((new_args, new_kwargs)))
+        self._check_editable()
+        self.graph._check_visible(values, self, self.name)
+        for value in self.inputs:
+            value._uses.pop(self, None)
+        for value in values:
+            value._uses[self] = None
+        self.args, self.kwargs = new_args, new_kwargs
+
+    def replace_input(self, old: Value, new: Value) -> None:
+        """Take ``new`` wherever ``old`` is among the arguments."""
+        args, kwargs = map_values((self.args, self.kwargs), lambda v: new if v is old else v)
+        self.set_arguments(args, kwargs)
+
+    def update_operation(self, operation: MemberOp | NodeOp | str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Change what the node does, keeping its inputs and outputs.
+
+        Args:
+            operation: An op; or the importable name of a module's class, such as ``torch.nn.Conv2d``. A node that
+                calls a member gets a new member op; every node that calls the same member changes with it.
+            parameters: With a name: the keyword arguments that make the module.
+
+        Raises:
+            GraphError: The node calls no member, and a member op was given; or it calls one that does not exist.
+        """
+        self._check_editable()
+        op = Module(operation, (), dict(parameters or {})) if isinstance(operation, str) else operation
+        if isinstance(op, MemberOp):
+            member = self.member
+            if not isinstance(self.op, Call) or member is None:
+                raise GraphError(
+                    f"node {self.name!r} calls no module, so it cannot become {op!r}",
+                    fix="add a node with graph.add_module and let it replace this one",
+                )
+            self.graph.scope.members[self.op.target] = Member(op, member.origin)
+            return
+        if isinstance(op, Return) != isinstance(self.op, Return):
+            raise GraphError(f"node {self.name!r} cannot become {op!r}", why="a graph returns once, at its end")
+        self.graph._check_target(op, self.name)
+        self.op = op
+
+    def remove(self) -> None:
+        """Take the node out of its graph.
+
+        Raises:
+            GraphError: Another node takes one of its values, it is the graph's return, or it was removed before.
+        """
+        self._check_editable()
+        if isinstance(self.op, Return):
+            raise GraphError(f"the return of graph {self.graph.name!r} cannot be removed")
+        for value in self.outputs:
+            if value._uses:
+                user = next(iter(value._uses))
+                raise GraphError(
+                    f"node {self.name!r} cannot be removed: {user.name!r} takes its value {value!r}",
+                    fix="let the users take another value first: value.replace_by(other)",
+                )
+        for value in self.inputs:
+            value._uses.pop(self, None)
+        self.graph._unlink(self)
+
+    def _check_editable(self) -> None:
+        self.graph._check_editable()
+        self.graph._check_present(self)
+
+    def __repr__(self) -> str:
+        return f"<node {self.name} of {self.graph.name}: {self.type}>"
+
+
+def find_values(argument: Any) -> Iterator[Value]:
+    """Yield the values in ``argument``, also inside lists, tuples, dicts and slices."""
+    if isinstance(argument, Value):
+        yield argument
+    elif isinstance(argument, (list, tuple)):
+        for item in argument:
+            yield from find_values(item)
+    elif isinstance(argument, dict):
+        for item in argument.values():
+            yield from find_values(item)
+    elif isinstance(argument, slice):
+        yield from find_values((argument.start, argument.stop, argument.step))
+
+
+def map_values(argument: Any, function: Callable[[Value], Any]) -> Any:
+    """``argument`` with every value in it, also inside lists, tuples, dicts and slices, replaced."""
+    if isinstance(argument, Value):
+        return function(argument)
+    if isinstance(argument, tuple):
+        return tuple([map_values(item, function) for item in argument])
+    if isinstance(argument, list):
+        return [map_values(item, function) for item in argument]
+    if isinstance(argument, dict):
+        return {key: map_values(item, function) for key, item in argument.items()}
+    if isinstance(argument, slice):
+        parts = (argument.start, argument.stop, argument.step)
+        return slice(*(map_values(part, function) for part in parts))
+    return argument

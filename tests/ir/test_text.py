@@ -1,0 +1,48 @@
+"""The canonical printed form."""
+
+from __future__ import annotations
+
+from tests.ir.models import make_rich_model
+
+EXPECTED = """\
+graph net (Net) takes %x {
+  .conv = torch.nn.Conv2d(3, 8, 3)
+  .fc = torch.nn.Linear(8, 8)
+  .choice = choice[op] {0: cell cell; skip: torch.nn.Identity()}
+  .scale = parameter torch.float32[3, 1] = torch.ones((3, 1))
+  .drop = torch.nn.Dropout({rate})
+  %conv = .conv(%x)
+  %training = attribute.training()
+  %chosen = if[net:then | net:else](%training, %conv)
+  %choice = .choice(%chosen)
+  %scale = attribute.scale()
+  %table, %result = python::table([1, (2, [3])], (), [], {'a': (None, True), 3: 'b'}, :%scale:2, ..., inf, -inf, \
+-0.0, 1e+300, 1208925819614629174706176, (3-4j), (nan+1j), torch.int8, dim=[-1])
+  %constant = constant([%choice, 1.5])
+  %picked = choose[inputs: any of 2, mean]([%choice, %chosen])
+  %x_1 = .drop(%choice)
+  return {'all': [%picked, %constant, %x_1], 'table': (%table, %result)}
+}
+
+graph net:then (Net in net) takes %y {
+  %conv = .conv(%y)
+  return (%conv,)
+}
+
+graph net:else (Net in net) takes %y {
+  %fc = .fc(%y)
+  return (%fc,)
+}
+
+graph cell (Net) takes %x {
+  .conv2d = torch.nn.Conv2d()
+  .relu = torch.nn.ReLU()
+  %conv2d = .conv2d(%x)
+  %relu = .relu(%conv2d)
+  return %relu
+}"""
+
+
+def test_printed_model() -> None:
+    """A model prints the root first, each graph with members, nodes in order and result."""
+    assert str(make_rich_model()) == EXPECTED
