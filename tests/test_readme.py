@@ -21,7 +21,7 @@ def test_example_runs(tmp_path: Path) -> None:
         [sys.executable, str(script)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
-    printed = run.stdout[run.stdout.index("import torch.nn as nn") :].strip().splitlines()
+    printed = run.stdout[run.stdout.index("import torch.nn.functional as F") :].strip().splitlines()
     shown = BLOCKS[1].strip().splitlines()
     assert len(printed) == len(shown)
     assert [line for line in shown if "self.conv = " not in line and "Linear(" not in line] == [

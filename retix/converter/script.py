@@ -121,6 +121,8 @@ def _standing_in(root: torch.nn.Module) -> Iterator[None]:
     finally:
         for owner, name, child in replaced:
             owner._modules[name] = child
+        for file in [file for file in linecache.cache if file.startswith(_STAND_IN_FILE)]:
+            del linecache.cache[file]
 
 
 def _is_opaque(module: torch.nn.Module) -> bool:
@@ -166,6 +168,7 @@ def _types(module: torch.nn.Module) -> dict[str, Any]:
         return {}
 
 
+_STAND_IN_FILE = "<stand-in "
 _STAND_IN = """\
 class StandIn(Module):
     def forward({parameters}) -> Result:
@@ -188,7 +191,7 @@ def _make_stand_in(module: torch.nn.Module) -> torch.nn.Module:
                 names[f"T{index}"] = torch.Tensor | None
         written.append(f"{parameter.name}: T{index}{default}")
     text = _STAND_IN.format(parameters=", ".join(written))
-    file = f"<stand-in {hash(text):x}>"
+    file = f"{_STAND_IN_FILE}{id(module)}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     names["__name__"] = __name__
     exec(compile(text, file, "exec"), names)  # the compiler reads source, and each signature needs its own

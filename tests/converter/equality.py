@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import sys
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,7 +39,11 @@ def load(source: Source) -> torch.nn.Module:
     file = f"<generated {source.entry}>"
     linecache.cache[file] = (len(source.text), None, source.text.splitlines(keepends=True), file)
     module = types.ModuleType("generated")
-    exec(compile(source.text, file, "exec"), vars(module))
+    sys.modules["generated"] = module  # dataclasses look their module up
+    try:
+        exec(compile(source.text, file, "exec"), vars(module))
+    finally:
+        del sys.modules["generated"]
     made: torch.nn.Module = getattr(module, source.entry)()
     return made
 

@@ -1,0 +1,25 @@
+"""Labels for choices that the user gave none."""
+
+from __future__ import annotations
+
+import retix.nn.pytorch as nn
+from retix.converter.label import LabelBook
+
+
+def test_own_label_stays() -> None:
+    """A label of the user's is taken as it is."""
+    assert LabelBook().name("mine", "net.choice", "1") == "mine"
+
+
+def test_one_choice_has_one_name() -> None:
+    """A choice is named after the place where it is first met; another one there gets a number."""
+    book = LabelBook()
+    assert [book.name(None, *item) for item in (("a", "1"), ("b", "1"), ("a", "2"))] == ["a", "a", "a_1"]
+
+
+def test_choices_in_an_expression() -> None:
+    """A choice that stands twice in an expression is one choice."""
+    width = nn.ValueChoice([2, 4])
+    named = LabelBook().name_choices((width * width).to_json(), "fc.out_features")
+    labels = [item["choice"]["label"] for item in named["to"]]
+    assert labels == ["fc.out_features"] * 2
