@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from retix.converter.capture import capture_traced
-from retix.converter.label import LabelBook
+from retix.converter.label import LabelBook, find_labels
 from retix.converter.leaf import LeafBook
 from retix.converter.lower import lower_module
 from retix.converter.merge import merge_modes
@@ -39,7 +39,7 @@ def convert(
         SpaceError: Choices contradict each other.
     """
     check_module(module)
-    labels, sources = LabelBook(), SourceBook()
+    labels, sources = LabelBook(find_labels(module)), SourceBook()
     leaves = LeafBook(labels, sources)
     with preserve(module):
         if example_inputs is None and not example_kwargs:

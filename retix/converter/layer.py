@@ -35,6 +35,13 @@ def recover_arguments(layer: torch.nn.Module, path: str) -> dict[str, Any]:
     found = {name: _read_argument(layer, name, parameter, path) for name, parameter in parameters.items()}
     found |= _read_dtype(layer)
     _check_twin(layer, found, path)
+    unusual = {
+        name: value
+        for name, value in found.items()
+        if name not in parameters or not _is_equal(value, parameters[name].default)
+    }
+    if _makes(layer, unusual):
+        found = unusual
     for name, value in tuple(found.items()):
         default = parameters[name].default if name in parameters else inspect.Parameter.empty
         without = {key: item for key, item in found.items() if key != name}
@@ -43,6 +50,11 @@ def recover_arguments(layer: torch.nn.Module, path: str) -> dict[str, Any]:
         elif (shorter := _collapsed(value)) is not value and _makes(layer, {**found, name: shorter}):
             found[name] = shorter
     return found
+
+
+def settings_key(layer: torch.nn.Module) -> tuple[object, ...]:
+    """Equal for layers that the same call makes, as far as `recover_arguments` can tell."""
+    return (type(layer), repr(_settings(layer)))
 
 
 def _parameters(cls: type[torch.nn.Module]) -> dict[str, inspect.Parameter]:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from retix.converter.label import LabelBook
-from retix.converter.layer import recover_arguments
+from retix.converter.layer import recover_arguments, settings_key
 from retix.converter.signature import positional_names
 from retix.converter.user_source import SourceBook
 from retix.errors import ConversionError
@@ -45,6 +45,7 @@ class LeafBook:
     def __init__(self, labels: LabelBook, sources: SourceBook) -> None:
         self._labels = labels
         self._sources = sources
+        self._recovered: dict[tuple[object, ...], dict[str, Any]] = {}
 
     def describe(self, module: torch.nn.Module, path: str) -> Module:
         """The call that makes ``module``.
@@ -54,10 +55,19 @@ class LeafBook:
         """
         recipe = recipe_of(module)
         if recipe is None:
-            recipe = Recipe(type(module), (), recover_arguments(module, path))
+            recipe = Recipe(type(module), (), self._recover(module, path))
         if is_torch_layer(module):
             _check_trained(module, path)
         return replace(self._call(recipe, path), state=tuple(module.state_dict()))
+
+    def _recover(self, layer: torch.nn.Module, path: str) -> dict[str, Any]:
+        """Both modes meet every layer, and most models have many that are alike."""
+        if any(layer.children()):
+            return recover_arguments(layer, path)
+        key = settings_key(layer)
+        if key not in self._recovered:
+            self._recovered[key] = recover_arguments(layer, path)
+        return self._recovered[key]
 
     def literal(self, value: Any, path: str) -> Any:
         """``value`` as a literal of the IR; ``path`` is where it was found.

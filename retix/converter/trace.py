@@ -40,7 +40,8 @@ _LIBRARY.define("leaf(int call, Tensor[] inputs, Tensor[] outputs) -> Tensor[]")
 # the mark of an input that is not used has to stay, or the module would take other inputs where it is: so it pretends
 # to write to its input, which keeps TorchScript from removing it
 _LIBRARY.define("mark(Tensor(a!) x, str name, int call) -> Tensor(a!)")
-_LIBRARY.impl("leaf", lambda call, inputs, outputs: [t.clone() for t in outputs], "CompositeExplicitAutograd")
+# new tensors over the same memory: what is traced must not be the very tensors that went in
+_LIBRARY.impl("leaf", lambda call, inputs, outputs: [t.view_as(t) for t in outputs], "CompositeExplicitAutograd")
 _LIBRARY.impl("mark", lambda x, name, call: x.view_as(x), "CompositeExplicitAutograd")
 
 _C: Any = torch._C  # its stubs lack what tracing needs
@@ -112,7 +113,19 @@ def trace(module: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
                 raise
             except Exception as error:
                 raise _explain(module, error) from error
+    _release_results(found.script)
     return found
+
+
+def _release_results(script: Any) -> None:
+    """Let go of what leaves returned: torch keeps graphs, and the constants in them, for the life of the process."""
+    for module in script.modules():
+        for name in module._c._method_names():
+            for node in module._c._get_method(name).graph.nodes():
+                if node.kind() == LEAF:
+                    *_, outputs = node.inputs()
+                    for item in outputs.node().inputs():
+                        item.node().t_("value", torch.empty(0))
 
 
 def _explain(module: torch.nn.Module, error: Exception) -> ConversionError:
@@ -202,13 +215,13 @@ def _leaf_forward(
         _C._set_tracing_state(None)
         try:
             results = _run_untraced(leaf, forward, args, kwargs)
+            leaves, spec = pytree.tree_flatten(results)
+            outputs = [item.detach() for item in leaves if isinstance(item, torch.Tensor)]
         finally:
             _C._set_tracing_state(state)
         call = len(found.leaf_calls)
         found.leaf_calls.append(LeafCall(leaf, args, kwargs, results, location))
         inputs = [item for item in pytree.tree_leaves((args, kwargs)) if isinstance(item, torch.Tensor)]
-        leaves, spec = pytree.tree_flatten(results)
-        outputs = [item.detach() for item in leaves if isinstance(item, torch.Tensor)]
         handed_on = iter(torch.ops.retix.leaf(call, inputs, outputs))
         replaced = [next(handed_on) if isinstance(item, torch.Tensor) else item for item in leaves]
         return pytree.tree_unflatten(replaced, spec)

@@ -24,7 +24,7 @@ from retix.ir import (
     Value,
 )
 from retix.mutation.mutator import Mutator
-from retix.space import Choice, Decision, evaluate, expression_from_json
+from retix.space import Choice, Decision, Expression, expression_from_json
 
 
 class InlineMutator(Mutator):
@@ -36,6 +36,22 @@ class InlineMutator(Mutator):
 
     def __init__(self) -> None:
         super().__init__("inline")
+        # What was read of an op, by the op's identity; the op is held so that the identity stays its own. The same ops
+        # come with every model of a space.
+        self._expressions: dict[int, tuple[Open, Expression]] = {}
+        self._decisions: dict[int, tuple[LayerChoice | ChooseInputs, Decision]] = {}
+
+    def parse(self, item: Open) -> Expression:
+        """The expression of an open argument."""
+        if id(item) not in self._expressions:
+            self._expressions[id(item)] = (item, expression_from_json(item.expression))
+        return self._expressions[id(item)][1]
+
+    def read(self, op: LayerChoice | ChooseInputs) -> Decision:
+        """The decision of an open choice."""
+        if id(op) not in self._decisions:
+            self._decisions[id(op)] = (op, _decision_of(op))
+        return self._decisions[id(op)][1]
 
     def mutate(self, model: Model) -> None:
         _Resolver(self, model).resolve(model.root_name)
@@ -98,7 +114,7 @@ class _Resolver:
         """The member with its choices made; the same object if it has none."""
         op = member.op
         if isinstance(op, LayerChoice):
-            return self._settle(dict(op.candidates)[self.ask(_layer_decision(op))])
+            return self._settle(dict(op.candidates)[self.ask(self.mutator.read(op))])
         if isinstance(op, Module) and any(_find_open(op)):
             return replace(member, op=self._settle_module(op))
         return member
@@ -113,13 +129,13 @@ class _Resolver:
     def _fill(self, argument: Any) -> Any:
         """The argument with its choices made."""
         for item in _find_open(argument):
-            for decision in expression_from_json(item.expression).decisions():
+            for decision in self.mutator.parse(item).decisions():
                 self.ask(decision)
         return self._filled(argument)
 
     def _filled(self, argument: Any) -> Any:
         if isinstance(argument, Open):
-            return evaluate(expression_from_json(argument.expression), self.answers)
+            return self.mutator.parse(argument).evaluate(self.answers)
         if isinstance(argument, Module):
             kwargs = {key: self._filled(item) for key, item in argument.kwargs.items()}
             return replace(argument, args=self._filled(argument.args), kwargs=kwargs)
@@ -130,7 +146,7 @@ class _Resolver:
         return argument
 
     def _resolve_inputs(self, graph: Graph, node: Node, op: ChooseInputs) -> None:
-        chosen = self.ask(_input_decision(op))
+        chosen = self.ask(self.mutator.read(op))
         candidates: list[Value] = [node.args[0][index] for index in chosen]
         result = _reduce(graph, node, candidates, op.reduction)
         result.variable = result.variable or node.output.variable
@@ -166,13 +182,13 @@ def find_decisions(model: Model) -> Iterator[Decision]:
             yield from _decisions_of(member.op)
         for node in graph.nodes:
             if isinstance(node.op, ChooseInputs):
-                yield _input_decision(node.op)
+                yield _decision_of(node.op)
             yield from _decisions_in((node.args, node.kwargs))
 
 
 def _decisions_of(op: MemberOp) -> Iterator[Decision]:
     if isinstance(op, LayerChoice):
-        yield _layer_decision(op)
+        yield _decision_of(op)
         for _, candidate in op.candidates:
             yield from _decisions_of(candidate.op)
     elif isinstance(op, Module):
@@ -184,11 +200,9 @@ def _decisions_in(argument: Any) -> Iterator[Decision]:
         yield from expression_from_json(item.expression).decisions()
 
 
-def _layer_decision(op: LayerChoice) -> Decision:
-    return Decision(op.label, tuple(name for name, _ in op.candidates), weights=op.weights)
-
-
-def _input_decision(op: ChooseInputs) -> Decision:
+def _decision_of(op: LayerChoice | ChooseInputs) -> Decision:
+    if isinstance(op, LayerChoice):
+        return Decision(op.label, tuple(name for name, _ in op.candidates), weights=op.weights)
     return Decision(op.label, tuple(range(op.n_candidates)), op.n_chosen, weights=op.weights)
 
 

@@ -40,7 +40,11 @@ def freeze(value: Any) -> Choice:
 
 def same(left: Choice, right: Choice) -> bool:
     """Whether two answers are the same JSON value; unlike ``==``, ``1``, ``1.0`` and ``True`` differ."""
-    return left == right and json.dumps(left) == json.dumps(right)
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, tuple):
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
+
 import retix.nn.pytorch as nn
+from retix.converter import convert
 from retix.converter.label import LabelBook
+from retix.mutation import MutationSpace
 
 
 def test_own_label_stays() -> None:
@@ -23,3 +29,19 @@ def test_choices_in_an_expression() -> None:
     named = LabelBook().name_choices((width * width).to_json(), "fc.out_features")
     labels = [item["choice"]["label"] for item in named["to"]]
     assert labels == ["fc.out_features"] * 2
+
+
+def test_automatic_labels_avoid_the_users() -> None:
+    """A path that the user has given as a label elsewhere names no other choice."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.LayerChoice([nn.ReLU(), nn.Tanh()])
+            self.second = nn.LayerChoice([nn.ReLU(), nn.Tanh(), nn.Sigmoid()], label="first")
+
+        def forward(self, x: torch.Tensor) -> Any:
+            return self.second(self.first(x))
+
+    space = MutationSpace(convert(Net(), torch.randn(2, 3)))
+    assert set(space.complete({})) == {"first", "first_1"}
