@@ -24,7 +24,9 @@ def write_if(writer: ForwardWriter, node: Node, op: If, depth: int) -> bool:
         _write_branch(writer, then, given, depth + 1, node, None)
         _write_branch(writer, otherwise, given, depth, node, None)
         return True
-    names = [_pick_name(writer, value, (then, otherwise)) if value.uses else None for value in node.outputs]
+    names: list[str | None] = []
+    for value in node.outputs:
+        names.append(_pick_name(writer, value, (then, otherwise), names) if value.uses else None)
     test = writer.render(condition)
     start = len(writer.body.lines)
     _write_branch(writer, then, given, depth + 1, node, names)
@@ -120,11 +122,11 @@ def _assign(writer: ForwardWriter, names: list[str | None], results: tuple[Any, 
         writer.body.add(f"{left} = {right}", depth)
 
 
-def _pick_name(writer: ForwardWriter, value: Value, regions: tuple[Graph, ...]) -> str:
-    """The user's name for a result of branches."""
+def _pick_name(writer: ForwardWriter, value: Value, regions: tuple[Graph, ...], taken: Sequence[str | None]) -> str:
+    """The user's name for a result of branches, unless another result has taken it."""
     items = [region.result.args[0][value.index] for region in regions]
     known = next((item.variable for item in items if isinstance(item, Value) and item.variable), None)
-    return writer.scope.pick(value, value.variable or known or strip_number(value.name))
+    return _unused(writer, value, value.variable or known or strip_number(value.name), taken)
 
 
 def _place(node: Node) -> str | None:
@@ -191,7 +193,7 @@ def _names_read(writer: ForwardWriter, node: Node) -> list[str]:
     return [writer.scope.names[value] for value in values if value in writer.scope.names]
 
 
-def _unused(writer: ForwardWriter, value: Value, base: str, taken: list[str]) -> str:
+def _unused(writer: ForwardWriter, value: Value, base: str, taken: Sequence[str | None]) -> str:
     name, count = writer.scope.pick(value, base), 1
     while name in taken:
         count += 1

@@ -72,10 +72,15 @@ class NameBook:
             self._files[location.file] = _File(location.file)
         return self._files[location.file].targets.get(location.line, ())
 
+    def reads_shape(self, location: Location) -> bool:
+        """Whether the statement at ``location``, whose `targets` were asked for, assigns a whole shape."""
+        return location.line in self._files[location.file].shapes
+
 
 class _File:
     def __init__(self, name: str) -> None:
         self._name = name
+        self.shapes: set[int] = set()
 
     @cached_property
     def targets(self) -> dict[int, tuple[str, ...]]:
@@ -88,9 +93,17 @@ class _File:
         for node in ast.walk(tree):  # breadth first: inner statements overwrite outer ones
             if isinstance(node, ast.stmt) and not hasattr(node, "body"):
                 names = _assigned(node)
-                for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
-                    found[line] = names
+                lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+                found.update(dict.fromkeys(lines, names))
+                if _is_shape(getattr(node, "value", None)):
+                    self.shapes.update(lines)
         return found
+
+
+def _is_shape(value: ast.AST | None) -> bool:
+    if isinstance(value, ast.Call) and not value.args and not value.keywords:
+        return isinstance(value.func, ast.Attribute) and value.func.attr == "size"
+    return isinstance(value, ast.Attribute) and value.attr == "shape"
 
 
 def _assigned(statement: ast.stmt) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from retix.converter.trace import LEAF, trace
 
 
 def test_graphs_hold_no_results_of_leaves() -> None:
-    """torch keeps traced graphs for the life of the process, so what leaves returned must not stay in them."""
+    """The graphs that torch keeps for the life of the process hold nothing of what leaves returned."""
     net = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.Identity())
     found = trace(net, (torch.randn(1, 1, 8, 8),), {})
     leaves = 0

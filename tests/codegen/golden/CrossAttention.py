@@ -12,5 +12,5 @@ class CrossAttention(nn.Module):
 
     def forward(self, query, memory):
         memory = self.encoder(memory)
-        attn_output, attn_weights = self.attn(query, memory, memory)
-        return self.norm(query + attn_output), attn_weights
+        out, weights = self.attn(query, memory, memory)
+        return self.norm(query + out), weights

@@ -10,9 +10,7 @@ class CausalAttention(nn.Module):
         self.c_proj = nn.Linear(16, 16, bias=False)
 
     def forward(self, x):
-        b = x.size(0)
-        t = x.size(1)
-        c = x.size(2)
+        b, t, c = x.shape
         q, k, v = self.c_attn(x).split(16, dim=2)
         q = q.view(b, t, 2, c // 2).transpose(1, 2)
         k = k.view(b, t, 2, c // 2).transpose(1, 2)
@@ -50,7 +48,7 @@ class LanguageModel(nn.Module):
         self.lm_head.weight = self.wte.weight
 
     def forward(self, idx):
-        t = idx.size(1)
+        _, t = idx.shape
         pos = torch.arange(t, dtype=torch.int64, device=idx.device)
         x = self.drop(self.wte(idx) + self.wpe(pos))
         x = self.h[1](self.h[0](x))

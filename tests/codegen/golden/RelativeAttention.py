@@ -11,9 +11,7 @@ class RelativeAttention(nn.Module):
         self.out = nn.Linear(8, 8)
 
     def forward(self, x):
-        b = x.size(0)
-        n = x.size(1)
-        d = x.size(2)
+        b, n, d = x.shape
         qkv = self.to_qkv(x).view(b, n, 3, 2, d // 2)
         q, k, v = qkv.unbind(dim=2)
         scores = torch.einsum("bihd,bjhd->bhij", q, k) * (d // 2) ** -0.5

@@ -10,16 +10,14 @@ class Attention(nn.Module):
         self.proj = nn.Linear(16, 16)
 
     def forward(self, x):
-        b = x.size(0)
-        n = x.size(1)
-        c = x.size(2)
+        b, n, c = x.shape
         qkv = self.qkv(x).reshape(b, n, 3, 4, c // 4).permute(2, 0, 3, 1, 4)
-        part = qkv[0]
-        part2 = qkv[1]
-        part3 = qkv[2]
-        attn = part @ part2.transpose(-2, -1) * 0.5
+        q = qkv[0]
+        k = qkv[1]
+        v = qkv[2]
+        attn = q @ k.transpose(-2, -1) * 0.5
         attn = F.softmax(attn, dim=-1)
-        x = (attn @ part3).transpose(1, 2).reshape(b, n, c)
+        x = (attn @ v).transpose(1, 2).reshape(b, n, c)
         return self.proj(x)
 
 
