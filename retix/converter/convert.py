@@ -12,6 +12,7 @@ from retix.converter.label import LabelBook, find_labels
 from retix.converter.leaf import LeafBook
 from retix.converter.lower import lower_module
 from retix.converter.merge import merge_modes
+from retix.converter.order import order_members
 from retix.converter.preflight import check_modes, check_module
 from retix.converter.preserve import preserve
 from retix.converter.script import ScriptFrontend
@@ -50,6 +51,7 @@ def convert(
     model.sources = sources.sources
     model.ties = find_ties(module)
     remove_dead(model)
+    order_members(model, module)
     model.verify()
     return model
 

@@ -21,7 +21,7 @@ class Random(Strategy):
         variational: NNI's option of sampling without a list of choices; only False is meaningful, because every space
             is sampled that way here.
         dedup: Whether no network is proposed twice. The strategy is then exhausted once every network of the space
-            was proposed; in a space where 100,000 further samples bring no new one, `ask` answers None although it
+            was proposed; in a space where 5,000 further samples bring no new one, `ask` answers None although it
             cannot prove that.
         model_filter: Samples for which it returns False are never proposed.
         seed: See `Strategy`.

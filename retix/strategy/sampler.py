@@ -27,7 +27,7 @@ class Sampler:
             be looked through.
     """
 
-    def __init__(self, dedup: bool, model_filter: ModelFilter | None = None, limit: int = 100_000) -> None:
+    def __init__(self, dedup: bool, model_filter: ModelFilter | None = None, limit: int = 5_000) -> None:
         self._dedup = dedup
         self._filter = model_filter
         self._limit = limit

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 import retix.nn.pytorch as nn
+from retix.codegen import generate
 from retix.converter import convert
 from retix.mutation import MutationSpace
 from retix.recipe import basic_unit
@@ -318,3 +319,26 @@ def test_variables_keep_their_names() -> None:
     text = assert_same(Net(), *BATCHES)
     assert "def forward(self, image):" in text
     assert "hidden = F.relu(self.stem(image))" in text
+
+
+def test_same_seed_gives_the_weights_of_the_users_model() -> None:
+    """Members stand in the order of definition, whatever the order of use, so that weights are drawn in that order."""
+
+    class Backwards(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = torch.nn.Linear(3, 2)
+            self.blocks = torch.nn.ModuleList([torch.nn.Linear(4, 3), torch.nn.Linear(5, 4)])
+
+        def forward(self, x: torch.Tensor) -> Any:
+            return self.head(self.blocks[0](self.blocks[1](x)))
+
+    torch.manual_seed(0)
+    net = Backwards()
+    source = generate(convert(net, torch.randn(2, 5)))
+    namespace: dict[str, Any] = {}
+    exec(compile(source.text, "generated.py", "exec"), namespace)
+    torch.manual_seed(0)
+    state = namespace[source.entry]().state_dict()
+    assert list(state) == list(net.state_dict())
+    assert all(torch.equal(state[name], tensor) for name, tensor in net.state_dict().items())

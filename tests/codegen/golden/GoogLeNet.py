@@ -43,9 +43,9 @@ class GoogLeNet(nn.Module):
         self.stem = nn.Conv2d(3, 8, 3, padding=1)
         self.inception1 = Inception(8, 4)
         self.inception2 = Inception(16, 6)
+        self.aux = AuxiliaryHead()
         self.dropout = nn.Dropout(0.4)
         self.fc = nn.Linear(24, 10)
-        self.aux = AuxiliaryHead()
 
     def forward(self, x):
         x = self.inception1(self.stem(x))

@@ -26,8 +26,8 @@ class Mlp(nn.Module):
         super().__init__()
         self.fc1 = nn.Linear(16, 32)
         self.act = nn.GELU()
-        self.drop = nn.Dropout(0.1)
         self.fc2 = nn.Linear(32, 16)
+        self.drop = nn.Dropout(0.1)
 
     def forward(self, x):
         x = self.drop(self.act(self.fc1(x)))
@@ -50,10 +50,10 @@ class EncoderBlock(nn.Module):
 class VisionTransformer(nn.Module):
     def __init__(self):
         super().__init__()
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, 16))
         self.pos_embed = nn.Parameter(
             nn.init.normal_(torch.empty(1, 17, 16), 0.0, 0.0206)
         )
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, 16))
         self.patch_embed = nn.Conv2d(3, 16, 4, stride=4)
         self.blocks = nn.ModuleList([EncoderBlock(), EncoderBlock()])
         self.norm = nn.LayerNorm(16)
