@@ -25,18 +25,18 @@ class RetixError(Exception):
 
     Args:
         what: What happened, naming the thing it happened to.
-        where: The place in the user's code or data, such as ``net.py:12``.
+        where: The place in the user's code or data, or what prints as one, such as ``net.py:12``.
         why: The probable reason.
         fix: What the user can do.
     """
 
-    def __init__(self, what: str, *, where: str | None = None, why: str | None = None, fix: str | None = None):
+    def __init__(self, what: str, *, where: object | None = None, why: str | None = None, fix: str | None = None):
         self.what = what
-        self.where = where
+        self.where = str(where) if where is not None else None
         self.why = why
         self.fix = fix
         lines = [what]
-        lines += [f"  where: {where}"] if where else []
+        lines += [f"  where: {self.where}"] if self.where else []
         lines += [f"  why:   {why}"] if why else []
         lines += [f"  fix:   {fix}"] if fix else []
         super().__init__("\n".join(lines))

@@ -14,7 +14,6 @@ POWER = 80
 UNARY = 70
 TERM = 60
 SUM = 50
-SHIFT = 45
 BITAND = 44
 BITXOR = 43
 BITOR = 42
@@ -22,7 +21,20 @@ COMPARISON = 40
 NOT = 30
 AND = 20
 OR = 15
-TERNARY = 10
+
+OPERATORS = {
+    "add": ("+", SUM),
+    "sub": ("-", SUM),
+    "mul": ("*", TERM),
+    "pow": ("**", POWER),
+    "eq": ("==", COMPARISON),
+    "ne": ("!=", COMPARISON),
+    "lt": ("<", COMPARISON),
+    "le": ("<=", COMPARISON),
+    "gt": (">", COMPARISON),
+    "ge": (">=", COMPARISON),
+}
+"""The infix operators that torch and Python call by the same name."""
 
 _SIMPLE = re.compile(r"-?(\d[\w.]*|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)")
 """What formatters write ``**`` around without spaces: numbers and dotted names, with or without a minus."""

@@ -9,9 +9,8 @@ from retix.codegen.expression import (
     CALL,
     COMPARISON,
     NOT,
+    OPERATORS,
     OR,
-    POWER,
-    SUM,
     TERM,
     UNARY,
     Expression,
@@ -30,6 +29,13 @@ def _infix(operator: str, precedence: int) -> Form:
     return write
 
 
+def _attribute(name: str) -> Form:
+    def write(render: Render, args: Arguments, kwargs: Keywords) -> Expression:
+        return Expression(f"{render(args[0]).within(CALL)}.{name}", CALL)
+
+    return write
+
+
 def _function(name: str) -> Form:
     def write(render: Render, args: Arguments, kwargs: Keywords) -> Expression:
         return call(name, map(render, args))
@@ -37,29 +43,23 @@ def _function(name: str) -> Form:
     return write
 
 
-for _name, _operator, _precedence in (
-    ("add", "+", SUM),
-    ("sub", "-", SUM),
-    ("mul", "*", TERM),
-    ("truediv", "/", TERM),
-    ("floordiv", "//", TERM),
-    ("mod", "%", TERM),
-    ("pow", "**", POWER),
-    ("eq", "==", COMPARISON),
-    ("ne", "!=", COMPARISON),
-    ("lt", "<", COMPARISON),
-    ("le", "<=", COMPARISON),
-    ("gt", ">", COMPARISON),
-    ("ge", ">=", COMPARISON),
-    ("is", "is", COMPARISON),
-    ("isnot", "is not", COMPARISON),
-    ("contains", "in", COMPARISON),
-    ("and", "and", AND),
-    ("or", "or", OR),
-):
+_OPERATORS = {
+    **OPERATORS,
+    "truediv": ("/", TERM),
+    "floordiv": ("//", TERM),
+    "mod": ("%", TERM),
+    "is": ("is", COMPARISON),
+    "isnot": ("is not", COMPARISON),
+    "contains": ("in", COMPARISON),
+    "and": ("and", AND),
+    "or": ("or", OR),
+}
+for _name, (_operator, _precedence) in _OPERATORS.items():
     form(f"python::{_name}")(_infix(_operator, _precedence))
 for _name in ("int", "float", "bool", "len", "list", "abs", "round", "min", "max"):
     form(f"python::{_name}")(_function(_name))
+for _name in ("device", "dtype"):
+    form(f"python::{_name}")(_attribute(_name))
 for _name in ("sqrt", "ceil", "floor"):
     form(f"python::{_name}")(_function(f"math.{_name}"))
 
@@ -82,16 +82,6 @@ def _getitem(render: Render, args: Arguments, kwargs: Keywords) -> Expression:
 @form("python::getattr")
 def _getattr(render: Render, args: Arguments, kwargs: Keywords) -> Expression:
     return Expression(f"{render(args[0]).within(CALL)}.{args[1]}", CALL)
-
-
-@form("python::device")
-def _device(render: Render, args: Arguments, kwargs: Keywords) -> Expression:
-    return Expression(f"{render(args[0]).within(CALL)}.device", CALL)
-
-
-@form("python::dtype")
-def _dtype(render: Render, args: Arguments, kwargs: Keywords) -> Expression:
-    return Expression(f"{render(args[0]).within(CALL)}.dtype", CALL)
 
 
 @form("python::append")

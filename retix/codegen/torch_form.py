@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retix.codegen.expression import BITAND, BITOR, BITXOR, COMPARISON, POWER, SUM, TERM
+from retix.codegen.expression import BITAND, BITOR, BITXOR, OPERATORS, TERM
 from retix.codegen.form import FORMS, as_infix, describe
 
 _METHODS = """
@@ -57,26 +57,18 @@ for _home, _table in (("method", _METHODS), ("F", _FUNCTIONAL), ("torch", _TORCH
         if _line.strip():
             describe(_home, _line, has_input=_table is not _CREATION)
 
-for _name, _operator, _precedence in (
-    ("add", "+", SUM),
-    ("sub", "-", SUM),
-    ("mul", "*", TERM),
-    ("div", "/", TERM),
-    ("matmul", "@", TERM),
-    ("floor_divide", "//", TERM),
-    ("remainder", "%", TERM),
-    ("pow", "**", POWER),
-    ("eq", "==", COMPARISON),
-    ("ne", "!=", COMPARISON),
-    ("lt", "<", COMPARISON),
-    ("le", "<=", COMPARISON),
-    ("gt", ">", COMPARISON),
-    ("ge", ">=", COMPARISON),
-    ("bitwise_and", "&", BITAND),
-    ("bitwise_or", "|", BITOR),
-    ("bitwise_xor", "^", BITXOR),
-    ("__and__", "&", BITAND),
-    ("__or__", "|", BITOR),
-    ("__xor__", "^", BITXOR),
-):
+_OPERATORS = {
+    **OPERATORS,
+    "div": ("/", TERM),
+    "matmul": ("@", TERM),
+    "floor_divide": ("//", TERM),
+    "remainder": ("%", TERM),
+    "bitwise_and": ("&", BITAND),
+    "bitwise_or": ("|", BITOR),
+    "bitwise_xor": ("^", BITXOR),
+    "__and__": ("&", BITAND),
+    "__or__": ("|", BITOR),
+    "__xor__": ("^", BITXOR),
+}
+for _name, (_operator, _precedence) in _OPERATORS.items():
     FORMS[f"aten::{_name}"] = as_infix(_operator, _precedence, f"torch.{_name}")

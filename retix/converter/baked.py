@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -81,20 +82,24 @@ class BakeGuard(TorchFunctionMode):
         self._modes = _read_modes()
 
     def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+        self,
+        func: Callable[..., Any],
+        classes: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         if not self._is_tracing():
             return func(*args, **(kwargs or {}))
-        location = find_user_frame(sys._getframe(1))
+        caller = sys._getframe(1)
         name = getattr(func, "__name__", "")
         if "grad_enabled" not in name and "autocast" not in name:  # these are the switches themselves
-            self.check_modes(location)
+            self.check_modes(caller)
         tensors = list(_find_tensors(args))
         converts = name in _CONVERSIONS and tensors and not (name in _PASS_THROUGH and tensors[0] is args[0])
         if converts and not all(map(self._is_size, tensors)):
             raise ConversionError(
                 f"the model turns data into {_CONVERSIONS[name]}, which a graph of one run cannot follow",
-                where=str(location) if location else None,
+                where=find_user_frame(caller),
                 why="the trace would keep the answer that the example inputs gave, for all inputs",
                 fix="use torch.where or masks; or put the module into a @basic_unit; or convert without example "
                 "inputs, which keeps `if` and loops",
@@ -104,13 +109,13 @@ class BakeGuard(TorchFunctionMode):
         result = func(*args, **(kwargs or {}))
         if converts:
             value = result.tolist() if isinstance(result, torch.Tensor) else result
-            self.sizes.append(BakedSize(value, _CONVERSIONS[name] == "a condition", location))
+            self.sizes.append(BakedSize(value, _CONVERSIONS[name] == "a condition", find_user_frame(caller)))
         elif name in _COUNTS:
-            self.sizes.append(BakedSize(len(result), False, location))
+            self.sizes.append(BakedSize(len(result), False, find_user_frame(caller)))
         return result
 
-    def check_modes(self, location: Location | None) -> None:
-        """Refuse a mode that forward has switched.
+    def check_modes(self, caller: types.FrameType) -> None:
+        """Refuse a mode that forward has switched, on the way to ``caller``.
 
         Raises:
             ConversionError: Gradients or autocast are not as they were when the trace began.
@@ -119,7 +124,7 @@ class BakeGuard(TorchFunctionMode):
             if state != self._modes[mode]:
                 raise ConversionError(
                     f"the model switches {mode} {'on' if state else 'off'} in forward, which a graph does not hold",
-                    where=str(location) if location else None,
+                    where=find_user_frame(caller),
                     why="the generated model would run these lines in the mode of its caller",
                     fix="instead of torch.no_grad(), use x.detach() or requires_grad_(False); put what needs "
                     "the switch, such as an autograd.Function, into a @basic_unit",

@@ -83,7 +83,7 @@ def _refuse(size: BakedSize, why: str) -> ConversionError:
     kept = "a condition on a size" if size.is_condition else f"a size as the Python number {size.value!r}"
     return ConversionError(
         f"the model uses {kept}, which the trace keeps",
-        where=str(size.location) if size.location else None,
+        where=size.location,
         why=why,
         fix="use x.shape[0] as it is, without int(), len() or a loop over it; or x.flatten(1), x.unbind(1) and the "
         "like; or put the module into a @basic_unit",

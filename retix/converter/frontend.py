@@ -10,6 +10,12 @@ import torch
 
 from retix.ir import Location
 
+LEAF = "retix::leaf"
+"""The operator that stands for a leaf in the leaf's own traced graph."""
+
+MARK = "retix::mark"
+"""The operator that an input of a module passes through, and that carries its name."""
+
 
 @dataclass(frozen=True, slots=True)
 class LeafCallee:

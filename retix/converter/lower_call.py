@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from retix.converter.frontend import LeafCallee
+from retix.converter.frontend import LEAF, MARK, LeafCallee
 from retix.converter.leaf import is_leaf
 from retix.converter.lowering import NUMBER_TYPES, GraphLowering, Handler, lower_forward
 from retix.ir import Call, Cell, ChooseInputs, LayerChoice, Member, MemberOp, Value
@@ -161,6 +161,6 @@ def refuse_direct_call(low: GraphLowering, node: Any) -> None:
 HANDLERS: Mapping[str, Handler] = {
     "prim::CallMethod": lower_method_call,
     "prim::CallFunction": lower_function_call,
-    "retix::mark": lower_mark,
-    "retix::leaf": refuse_direct_call,
+    MARK: lower_mark,
+    LEAF: refuse_direct_call,
 }

@@ -121,7 +121,7 @@ class GraphLowering:
         name = self.program.full(self.path)
         return ConversionError(
             f"{f'{name} ({cls})' if name else cls}: {what}",
-            where=str(self.location) if self.location else None,
+            where=self.location,
             why=why,
             fix=fix or f"decorate {cls} with @basic_unit, which captures it whole",
         )

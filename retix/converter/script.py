@@ -91,7 +91,7 @@ def _explain(module: torch.nn.Module, error: Exception) -> ConversionError:
     frame = read_user_frame(str(error)) or find_user_frame(error.__traceback__)
     return ConversionError(
         f"{type(module).__name__} cannot be scripted: {str(error).strip()}",
-        where=str(frame) if frame else None,
+        where=frame,
         why="without example inputs the model's Python is compiled, which knows a part of the language only",
         fix="give example inputs, so that the model is traced; or annotate the types of parameters that are no "
         "tensors; or put what fails into a @basic_unit",

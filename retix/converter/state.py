@@ -30,7 +30,8 @@ def watch_state(module: torch.nn.Module, path: str) -> Iterator[None]:
     random_before = read_random_states()
     yield
     for (name, part), state in zip(parts, before, strict=True):
-        changed = next((key for key, value in state.items() if not _is_equal(value, _read_state(part).get(key))), None)
+        now = _read_state(part)
+        changed = next((key for key, value in state.items() if not _is_equal(value, now.get(key))), None)
         if changed is not None:
             raise _refuse_assignment(part, name, changed, find_definition(type(module).forward))
     if read_random_states() != random_before:

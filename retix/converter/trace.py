@@ -23,6 +23,7 @@ from torch.utils import _pytree as pytree
 
 from retix.converter.baked import BakedSize, BakeGuard
 from retix.converter.boundary import Boundary
+from retix.converter.frontend import LEAF
 from retix.converter.leaf import is_leaf
 from retix.converter.place import find_user_frame
 from retix.converter.signature import positional_names
@@ -30,9 +31,6 @@ from retix.errors import ConversionError
 from retix.ir import Location
 from retix.nn.pytorch import InputChoice, LayerChoice
 from retix.recipe import is_basic_unit
-
-LEAF = "retix::leaf"
-MARK = "retix::mark"
 
 # Operators live in torch's registry, which is one per process. These two keep no state.
 _LIBRARY: Any = torch.library.Library("retix", "DEF")  # type: ignore[no-untyped-call]  # torch leaves it untyped
@@ -133,7 +131,7 @@ def _explain(module: torch.nn.Module, error: Exception) -> ConversionError:
     unregistered = "requires grad as a constant" in str(error)
     return ConversionError(
         f"{type(module).__name__} cannot be traced: {type(error).__name__}: {error}",
-        where=str(frame) if frame else None,
+        where=frame,
         why="forward uses a parameter that belongs to no registered module, such as one in a plain list"
         if unregistered
         else "the model fails on the example inputs",
@@ -210,8 +208,8 @@ def _leaf_forward(
         state = _C._get_tracing_state()
         if state is None:
             return forward(*args, **kwargs)
-        location = find_user_frame(sys._getframe(1))
-        guard.check_modes(location)
+        caller = sys._getframe(1)
+        guard.check_modes(caller)
         _C._set_tracing_state(None)
         try:
             results = _run_untraced(leaf, forward, args, kwargs)
@@ -220,7 +218,7 @@ def _leaf_forward(
         finally:
             _C._set_tracing_state(state)
         call = len(found.leaf_calls)
-        found.leaf_calls.append(LeafCall(leaf, args, kwargs, results, location))
+        found.leaf_calls.append(LeafCall(leaf, args, kwargs, results, find_user_frame(caller)))
         inputs = [item for item in pytree.tree_leaves((args, kwargs)) if isinstance(item, torch.Tensor)]
         handed_on = iter(torch.ops.retix.leaf(call, inputs, outputs))
         replaced = [next(handed_on) if isinstance(item, torch.Tensor) else item for item in leaves]

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
-from retix.converter.frontend import Frontend, LeafCallee
-from retix.converter.trace import LEAF, LeafCall, Trace
+from retix.converter.frontend import LEAF, Frontend, LeafCallee
+from retix.converter.trace import LeafCall, Trace
 from retix.errors import ConversionError
 from retix.ir import Location
 
@@ -68,7 +68,7 @@ class TraceFrontend:
             shape = pytree.tree_map(lambda item: type(item).__name__, (*call.args, call.kwargs))
             raise ConversionError(
                 f"the candidate {full} ({type(module).__name__}) is called with {shape}",
-                where=str(call.location) if call.location else None,
+                where=call.location,
                 why="a candidate that is captured as a graph takes tensors as positional arguments",
                 fix=f"decorate {type(module).__name__} with @basic_unit",
             )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from retix.converter.trace import LEAF, trace
+from retix.converter.frontend import LEAF
+from retix.converter.trace import trace
 
 
 def test_graphs_hold_no_results_of_leaves() -> None:
