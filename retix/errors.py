@@ -9,6 +9,7 @@
     ├── ConversionError     a model cannot be captured as a graph
     ├── MutationError       a mutator failed, or a sample does not fit its space
     ├── GenerationError     a graph cannot be written as Python source
+    ├── ProfileError        a model cannot be measured without data
     ├── EvaluationError     an evaluator was built or used wrongly
     ├── ConfigError         a setting has no meaning
     ├── StoreError          a directory of experiments cannot be read or written
@@ -72,6 +73,10 @@ class MutationError(RetixError):
 
 class GenerationError(RetixError):
     """A graph cannot be written as Python source."""
+
+
+class ProfileError(RetixError):
+    """A model cannot be measured without data."""
 
 
 class EvaluationError(RetixError):

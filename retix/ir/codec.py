@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from retix.errors import GraphError
 from retix.ir.graph import Graph
-from retix.ir.history import ClassSource, Mutation
+from retix.ir.history import Capture, ClassSource, Mutation
 from retix.ir.literal import literal_from_json, literal_to_json, module_from_json, module_to_json
 from retix.ir.node import Location, Node, Value
 from retix.ir.op import (
@@ -57,6 +57,7 @@ def model_to_json(model: Model) -> dict[str, Any]:
             {"mutator": m.mutator, "choices": [[label, literal_to_json(answer)] for label, answer in m.choices]}
             for m in model.history
         ],
+        **({"capture": _fields(model.capture)} if model.capture is not None else {}),
     }
 
 
@@ -95,6 +96,7 @@ def _fields_from_json(data: Mapping[str, Any]) -> dict[str, Any]:
         "ties": tuple(tuple(group) for group in data["ties"]),
         "evaluator": data["evaluator"],
         "history": history,
+        "capture": Capture(**data["capture"]) if "capture" in data else None,
     }
 
 
@@ -120,7 +122,11 @@ def _graph_to_json(graph: Graph) -> dict[str, Any]:
         "region_of": graph.region_of,
         "type": graph.type,
         "members": [[name, _member_to_json(member)] for name, member in graph.members.items()],
-        "inputs": [[value.name, value.variable] for value in graph.inputs],
+        "inputs": [
+            [value.name, value.variable, *([literal_to_json(value.default)] if value.default is not ... else [])]
+            for value in graph.inputs
+        ],
+        **_types_to_json(graph),
         "nodes": [_node_to_json(node) for node in graph.nodes],
         "result": literal_to_json(graph.result.args[0]),
     }
@@ -130,14 +136,25 @@ def _graph_from_json(data: Mapping[str, Any]) -> Graph:
     graph = Graph(data["name"], data["class_name"], region_of=data["region_of"], type=data["type"])
     graph.members = {name: _member_from_json(member) for name, member in data["members"]}
     values: dict[str, Value] = {}
-    for name, variable in data["inputs"]:
+    for name, variable, *default in data["inputs"]:
         values[name] = graph.add_input(name)
         values[name].variable = variable
+        if default:
+            values[name].default = literal_from_json(default[0], values.__getitem__)
     for item in data["nodes"]:
         node = _node_from_json(graph, item, values.__getitem__)
         values.update({value.name: value for value in node.outputs})
     graph.set_result(literal_from_json(data["result"], values.__getitem__))
+    for name, dtype, shape in data.get("types", ()):
+        values[name].dtype, values[name].shape = dtype, tuple(shape)
     return graph
+
+
+def _types_to_json(graph: Graph) -> dict[str, Any]:
+    """The values of known type; no entry where there is none, as in what an older retix wrote."""
+    values = [*graph.inputs, *(value for node in graph.nodes for value in node.outputs)]
+    types = [[value.name, value.dtype, list(value.shape)] for value in values if value.shape is not None]
+    return {"types": types} if types else {}
 
 
 def _node_to_json(node: Node) -> dict[str, Any]:

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as encode_string
 from typing import TYPE_CHECKING, Any
 
 from retix.errors import GraphError
 from retix.ir.effect import Effects
 from retix.ir.graph import Graph
 from retix.ir.literal import literal_to_json
-from retix.ir.node import Node, Value, find_values
+from retix.ir.node import Node, Value
 from retix.ir.op import (
     Attribute,
     Call,
@@ -32,12 +33,15 @@ from retix.ir.op import (
     Loop,
     MemberOp,
     Module,
-    Return,
+    NodeOp,
     Tensor,
 )
+from retix.ir.order import sort_below
 
 if TYPE_CHECKING:
     from retix.ir.model import Model
+
+_WORDS = {None: "null", True: "true", False: "false"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,20 @@ class CanonicalForm:
         digest: Of the canonical text, which says where other graphs are called, but not which.
         cells: Those graphs, in the order of their calls in the text.
         regions: The branches that the text holds.
-        effects: Whether each of the graphs that it and its branches run has effects, which pin the order of nodes.
+        calls: The graphs that it and its branches run.
+        effects: Whether each of those has effects, which pin the order of nodes.
     """
 
     digest: bytes
     cells: tuple[str, ...]
     regions: tuple[Graph, ...]
+    calls: tuple[str, ...]
     effects: tuple[bool, ...]
+
+    def holds(self, model: Model, effects: Effects) -> bool:
+        """Whether the graph would be written the same way as part of ``model``."""
+        unchanged = all(model.graphs.get(region.name) is region for region in self.regions)
+        return unchanged and self.effects == tuple(map(effects.of_graph, self.calls))
 
 
 def digest_model(model: Model) -> str:
@@ -64,24 +75,28 @@ def digest_model(model: Model) -> str:
         GraphError: A graph contains itself.
     """
     effects = Effects(model)
+    forms: dict[str, CanonicalForm] = {}
+
+    def find_cells(name: str) -> tuple[str, ...]:
+        forms[name] = _find_form(model.graphs[name], model, effects)
+        return forms[name].cells
+
     done: dict[str, bytes] = {}
-    open_graphs: set[str] = set()
-
-    def digest(name: str) -> bytes:
-        if name in done:
-            return done[name]
-        if name in open_graphs:
-            raise GraphError(f"graph {name!r} contains itself", fix="call model.verify() after editing")
-        open_graphs.add(name)
-        form = _find_form(model.graphs[name], model, effects)
-        done[name] = _hash(form.digest + b"".join(map(digest, form.cells))) if form.cells else form.digest
-        return done[name]
-
-    found = digest(model.root_name)
+    for name in sort_below([model.root_name], find_cells):
+        form = forms[name]
+        for cell in form.cells:
+            if cell not in done:
+                raise _make_circular(cell)
+        done[name] = _hash(form.digest + b"".join([done[cell] for cell in form.cells])) if form.cells else form.digest
+    found = done[model.root_name]
     if model.sources or model.ties:
         sources = sorted((key, source.code, *source.imports) for key, source in model.sources.items())
         found = _hash(found + json.dumps([sources, sorted(map(sorted, model.ties))]).encode())
     return found.hex()
+
+
+def _make_circular(name: str) -> GraphError:
+    return GraphError(f"graph {name!r} contains itself", fix="call model.verify() after editing")
 
 
 def _hash(data: bytes) -> bytes:
@@ -89,34 +104,23 @@ def _hash(data: bytes) -> bytes:
 
 
 def _find_form(graph: Graph, model: Model, effects: Effects) -> CanonicalForm:
-    """The graph's canonical form; a frozen graph keeps it."""
-    pinned = tuple(_pins(graph, model, effects)) if effects.summary(graph).calls else ()
+    """The graph's canonical form; a graph that cannot change any more keeps it."""
     known = graph.canonical_form
-    if (
-        known is not None
-        and known.effects == pinned
-        and all(model.graphs.get(region.name) is region for region in known.regions)
-    ):
+    if known is not None and known.holds(model, effects):
         return known
     writer = _Writer(graph, model, effects)
-    text = json.dumps(writer.write(graph))
+    text = writer.write(graph)
     regions = tuple(writer.regions)
-    form = CanonicalForm(_hash(text.encode()), tuple(writer.cells), regions, pinned)
-    if graph.frozen and all(region.frozen for region in regions):
+    calls = tuple(dict.fromkeys(name for part in (graph, *regions) for name in effects.summary(part).calls))
+    pins = tuple(map(effects.of_graph, calls))
+    form = CanonicalForm(_hash(text.encode()), tuple(writer.cells), regions, calls, pins)
+    if all(part.is_settled(model.graphs) for part in (graph, *regions)):
         graph.canonical_form = form
     return form
 
 
-def _pins(graph: Graph, model: Model, effects: Effects) -> Iterator[bool]:
-    """Whether each graph that ``graph`` and its branches run has effects."""
-    for name in effects.summary(graph).calls:
-        yield effects.of_graph(name)
-        if model.graphs[name].region_of is not None:
-            yield from _pins(model.graphs[name], model, effects)
-
-
 class _Writer:
-    """Writes the canonical form of one graph and its branches."""
+    """Writes the canonical form of one graph and its branches, as JSON."""
 
     def __init__(self, owner: Graph, model: Model, effects: Effects) -> None:
         self.owner = owner
@@ -125,16 +129,18 @@ class _Writer:
         self.members: dict[str, int] = {}
         self.cells: list[str] = []
         self.regions: list[Graph] = []
-        self.values: dict[Value, Any] = {}
+        self.values: dict[Value, str] = {}
+        self._open: set[str] = set()
 
-    def write(self, graph: Graph) -> Any:
-        self.values.update((value, f"input {index}") for index, value in enumerate(graph.inputs))
-        lines: list[Any] = [len(graph.inputs)]
+    def write(self, graph: Graph) -> str:
+        for index, value in enumerate(graph.inputs):
+            self.values[value] = f'{{"value": "input {index}"}}'
+        lines = [str(len(graph.inputs))]
         for number, node in enumerate(self._order(graph)):
-            lines.append([self._op(node), self._key(node.args), self._key(node.kwargs)])
+            lines.append(f"[{self._op(node.op)}, {self._key(node.args)}, {self._key(node.kwargs)}]")
             for index, value in enumerate(node.outputs):
-                self.values[value] = [number, index]
-        return [*lines, self._key(graph.result.args)]
+                self.values[value] = f'{{"value": [{number}, {index}]}}'
+        return f"[{', '.join(lines)}, {self._key(graph.result.args)}]"
 
     def _order(self, graph: Graph) -> Iterable[Node]:
         if self.effects.has_effects(graph):
@@ -143,84 +149,119 @@ class _Writer:
                 return [node for node in graph.nodes if node in live]
         return walk_back(graph.result)
 
-    def _op(self, node: Node) -> Any:
-        match node.op:
+    def _op(self, op: NodeOp) -> str:
+        match op:
             case Call(target):
-                return ["call", *self._member(target)]
-            case Attribute(target):
-                return ["attribute", *(self._member(target) if target in self.owner.members else [target])]
+                return f'["call", {self._member(target)}]'
             case Function(name):
-                return name
-            case Constant():
-                return ["constant"]
+                return encode_string(name)
+            case Attribute(target) if target in self.owner.members:
+                return f'["attribute", {self._member(target)}]'
+            case Attribute(target):
+                return f'["attribute", {encode_string(target)}]'
             case ChooseInputs(label, n_candidates, n_chosen, reduction):
-                return ["choose", label, n_candidates, n_chosen, reduction]
+                return json.dumps(["choose", label, n_candidates, n_chosen, reduction])
             case If(then, otherwise):
-                return ["if", self._region(then), self._region(otherwise)]
+                return f'["if", {self._region(then)}, {self._region(otherwise)}]'
             case Loop(body, n_carried):
-                return ["loop", self._region(body), n_carried]
-            case Return():
-                return ["return"]
+                return f'["loop", {self._region(body)}, {n_carried}]'
+            case Constant():
+                return '["constant"]'
+        return '["return"]'
 
-    def _member(self, target: str) -> list[Any]:
-        if target in self.members:
-            return [self.members[target]]
-        self.members[target] = len(self.members)
-        return [self.members[target], self._member_op(self.owner.members[target].op)]
+    def _member(self, target: str) -> str:
+        """The member's number and, the first time, what it is."""
+        number = self.members.get(target)
+        if number is not None:
+            return str(number)
+        self.members[target] = number = len(self.members)
+        written = f"{number}, {self._member_op(self.owner.members[target].op)}"
+        cell = self.owner.find_cell(target) if "." in target else None
+        # what a cell has too is one with it by its name alone, so that name counts
+        return f"{written}, [{self._member(cell[0])}, {encode_string(cell[1])}]" if cell is not None else written
 
-    def _member_op(self, op: MemberOp) -> Any:
+    def _member_op(self, op: MemberOp) -> str:
         match op:
             case Module(type, args, kwargs):
-                return [type, self._key(args), self._key(kwargs)]
+                frozen = ', "frozen"' if op.frozen else ""
+                return f"[{encode_string(type)}, {self._key(args)}, {self._key(kwargs)}{frozen}]"
             case Cell(graph):
                 self.cells.append(graph)
-                return ["cell"]
+                return '["cell"]'
             case LayerChoice(label, candidates):
-                return ["choice", label, [[name, self._member_op(m.op)] for name, m in candidates]]
+                written = [f"[{encode_string(name)}, {self._member_op(member.op)}]" for name, member in candidates]
+                return f'["choice", {encode_string(label)}, [{", ".join(written)}]]'
             case Tensor(shape, dtype, init, kind, requires_grad):
-                return [kind, list(shape), dtype, self._key(init), requires_grad]
+                sizes, trained = json.dumps(list(shape)), json.dumps(requires_grad)
+                return f"[{encode_string(kind)}, {sizes}, {encode_string(dtype)}, {self._key(init)}, {trained}]"
 
-    def _region(self, name: str) -> Any:
+    def _region(self, name: str) -> str:
+        if name in self._open:
+            raise _make_circular(name)
         region = self.model.graphs[name]
         self.regions.append(region)
-        return self.write(region)
+        self._open.add(name)
+        written = self.write(region)
+        self._open.discard(name)
+        return written
 
-    def _key(self, argument: Any) -> Any:
+    def _key(self, argument: Any) -> str:
         """The argument as JSON; tagged like `literal_to_json` does, so that no two kinds look the same."""
         if isinstance(argument, Value):
-            return {"value": self.values[argument]}
-        if argument is None or isinstance(argument, (int, str)):
-            return argument
-        if isinstance(argument, Module):
-            return {"module": self._member_op(argument)}
+            return self.values[argument]
+        if argument is None or isinstance(argument, bool):
+            return _WORDS[argument]
+        if isinstance(argument, int):
+            return int.__repr__(argument)
+        if isinstance(argument, str):
+            return encode_string(argument)
         if isinstance(argument, tuple):
-            return {"tuple": [self._key(item) for item in argument]}
+            return f'{{"tuple": [{", ".join([self._key(item) for item in argument])}]}}'
         if isinstance(argument, list):
-            return [self._key(item) for item in argument]
+            return f"[{', '.join([self._key(item) for item in argument])}]"
+        if isinstance(argument, Module):
+            return f'{{"module": {self._member_op(argument)}}}'
         if isinstance(argument, slice):
-            return {"slice": [self._key(part) for part in (argument.start, argument.stop, argument.step)]}
+            return f'{{"slice": [{", ".join([self._key(part) for part in _parts(argument)])}]}}'
         if hasattr(argument, "items"):
-            return {"dict": [[key, self._key(argument[key])] for key in sorted(argument, key=str)]}
-        return literal_to_json(argument)
+            written = [f"[{self._key(key)}, {self._key(item)}]" for key, item in _sort_items(argument)]
+            return f'{{"dict": [{", ".join(written)}]}}'
+        return json.dumps(literal_to_json(argument))
+
+
+def _parts(argument: slice) -> tuple[Any, Any, Any]:
+    return argument.start, argument.stop, argument.step
+
+
+def _sort_items(argument: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
+    """The items in an order that does not depend on how they were written."""
+    if len(argument) < 2:
+        return argument.items()
+    return sorted(argument.items(), key=lambda item: (str(item[0]), type(item[0]).__name__))
 
 
 def walk_back(root: Node) -> list[Node]:
     """The nodes that ``root`` depends on, each after what it takes its inputs from."""
-    order: list[Node] = []
-    seen = {root}
-    stack = [(root, iter(_producers(root)))]
-    while stack:
-        for producer in stack[-1][1]:
-            if producer not in seen:
-                seen.add(producer)
-                stack.append((producer, iter(_producers(producer))))
-                break
-        else:
-            order.append(stack.pop()[0])
-    return order[:-1]
+    return sort_below([root], _find_producers)[:-1]
 
 
-def _producers(node: Node) -> list[Node]:
-    """Where the inputs come from; the order in which keyword arguments were written does not count."""
-    named = [node.kwargs[key] for key in sorted(node.kwargs)]
-    return [value.producer for value in find_values([node.args, named]) if value.producer is not None]
+def _find_producers(node: Node) -> list[Node]:
+    """Where the inputs come from; the order in which keyword arguments and dicts were written does not count."""
+    found: list[Node] = []
+    _collect_producers(node.args, found)
+    _collect_producers(node.kwargs, found)
+    return found
+
+
+def _collect_producers(argument: Any, found: list[Node]) -> None:
+    if isinstance(argument, Value):
+        if argument.producer is not None:
+            found.append(argument.producer)
+    elif isinstance(argument, (list, tuple)):
+        for item in argument:
+            _collect_producers(item, found)
+    elif isinstance(argument, dict):
+        for _, item in _sort_items(argument):
+            _collect_producers(item, found)
+    elif isinstance(argument, slice):
+        _collect_producers(_parts(argument), found)

@@ -1,4 +1,4 @@
-"""Effects: which nodes do more than compute their values, and which nodes are dead.
+"""Effects: which nodes do more than compute their values, and which are alive for that or for their values.
 
 Changing a tensor in place is an effect only where somebody can see it. ``relu(conv(x), inplace=True)`` overwrites what
 the convolution has just made, so that whoever calls the graph notices nothing, and nobody misses it once its own value
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from retix.ir.graph import Graph, cells_of
 from retix.ir.node import Node, Value
-from retix.ir.op import Attribute, Call, Function, If, Loop, MemberOp, Module
+from retix.ir.op import Attribute, Call, Cell, Function, If, LayerChoice, Loop, MemberOp, Module, NodeOp
+from retix.ir.order import sort_below
 
 if TYPE_CHECKING:
     from retix.ir.model import Model
@@ -51,17 +52,21 @@ _FRESH_OPERATORS = {
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a graph does to what its caller can see.
+    """What a graph does to what its caller can see, and what it uses for that.
 
     Attributes:
         acts: Whether one of its own nodes changes something in place, or may stop the model.
         own: Whether its caller can see that.
         calls: The graphs that it calls or runs, once each, whose effects are its effects too.
+        targets: The members that its nodes use.
+        idle: Whether there is a node whose values nobody takes; without one, no node is dead.
     """
 
     acts: bool
     own: bool
     calls: tuple[str, ...]
+    targets: frozenset[str]
+    idle: bool
 
 
 class Effects:
@@ -70,40 +75,50 @@ class Effects:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._of_graph: dict[str, bool] = {}
-        self._summaries: dict[str, Effect] = {}
+        self._summaries: dict[Graph, Effect] = {}
 
     def of(self, node: Node) -> bool:
         """Whether the node changes a value in place, or may stop the model, itself or in a graph that it runs."""
-        return self._changes_itself(node) or any(self.of_graph(name) for name in self._runs(node))
+        operation = self._find_operation(node)
+        return _changes_itself(operation) or any(map(self.of_graph, _runs(operation)))
 
     def of_graph(self, name: str) -> bool:
         """Whether who calls the graph can see an effect of it."""
         if name not in self._of_graph:
-            self._of_graph[name] = False  # for a graph that, against the rules, contains itself
-            graph = self._model.graphs.get(name)
-            effect = self.summary(graph) if graph is not None else Effect(False, False, ())
-            self._of_graph[name] = effect.own or any(map(self.of_graph, effect.calls))
+            for inner in sort_below([name], self._called):
+                graph = self._model.graphs.get(inner)
+                effect = self.summary(graph) if graph is not None else None
+                # a graph that, against the rules, contains itself is not known yet when it is asked for
+                self._of_graph[inner] = effect is not None and (
+                    effect.own or any(self._of_graph.get(called, False) for called in effect.calls)
+                )
         return self._of_graph[name]
+
+    def _called(self, name: str) -> tuple[str, ...]:
+        graph = self._model.graphs.get(name)
+        return self.summary(graph).calls if graph is not None and name not in self._of_graph else ()
 
     def summary(self, graph: Graph) -> Effect:
         """The effects of one graph, apart from those of the graphs that it runs."""
-        known = graph.effect or self._summaries.get(graph.name)
+        known = self._summaries.get(graph)
         if known is None:
-            calls = tuple(dict.fromkeys(name for node in graph.nodes for name in self._runs(node)))
-            acting = [node for node in graph.nodes if self._changes_itself(node)]
-            known = Effect(bool(acting), bool(acting) and self._reaches_out(graph, acting), calls)
-            self._summaries[graph.name] = known
-            graph.effect = known if graph.frozen else None
+            settled = graph.is_settled(self._model.graphs)
+            known = graph.effect if settled else None
+            if known is None:
+                known = self._summarize(graph)
+                graph.effect = known if settled else graph.effect
+            self._summaries[graph] = known
         return known
 
-    def _reaches_out(self, graph: Graph, acting: list[Node]) -> bool:
-        """Whether a node changes anything but memory that was new in this graph."""
-        local: set[Value] = set()
-        for node in graph.nodes:
-            source = self._memory_of(node)
-            if source is not None and local.issuperset(source):
-                local.update(node.outputs)
-        return not all((changed := _changed(node)) and changed <= local for node in acting)
+    def _summarize(self, graph: Graph) -> Effect:
+        nodes = list(graph.nodes)
+        operations = [self._find_operation(node) for node in nodes]
+        calls = dict.fromkeys([name for operation in operations for name in _runs(operation)])
+        acting = [node for node, operation in zip(nodes, operations, strict=True) if _changes_itself(operation)]
+        targets = frozenset([node.op.target for node in nodes if isinstance(node.op, (Call, Attribute))])
+        idle = not all(any(value.is_used for value in node.outputs) for node in nodes)
+        own = bool(acting) and _reaches_out(nodes, operations, acting)
+        return Effect(bool(acting), own, tuple(calls), targets, idle)
 
     def has_effects(self, graph: Graph) -> bool:
         """Whether `of` holds for any of its nodes."""
@@ -113,6 +128,8 @@ class Effects:
     def live_nodes(self, graph: Graph) -> tuple[set[Node], bool]:
         """The nodes whose values or effects count, and whether there are effects among them."""
         nodes = list(graph.nodes)
+        if not self.summary(graph).idle:
+            return set(nodes), self.has_effects(graph)
         acting = {node for node in nodes if self.of(node)}
         live = self._find_live(graph, nodes, acting, set())
         while acting & live:
@@ -137,53 +154,30 @@ class Effects:
     def _is_private_change(self, node: Node, dead: Collection[Node]) -> bool:
         """Whether nobody alive can see the memory that the node changes."""
         pending = [(value, node) for value in _changed(node)]
-        if not pending or not self._changes_itself(node):
+        if not pending or not _changes_itself(self._find_operation(node)):
             return False
         while pending:
             value, by = pending.pop()
             if value.producer is None or any(user is not by and user not in dead for user in value.uses):
                 return False
-            source = self._memory_of(value.producer)
+            source = self.memory_of(value.producer)
             if source is None:
                 return False
             pending += [(item, value.producer) for item in source]
         return True
 
-    def _changes_itself(self, node: Node) -> bool:
-        if isinstance(node.op, Function):
-            return _is_in_place(node.op.name) or node.op.name in _EFFECTS
-        op = self._operation(node)
-        return isinstance(op, Module) and _is_in_place_layer(op)
-
-    def _memory_of(self, node: Node) -> tuple[Value, ...] | None:
+    def memory_of(self, node: Node) -> tuple[Value, ...] | None:
         """The inputs whose memory the outputs may be; empty for new memory, None where it is not known."""
-        if isinstance(node.op, Function):
-            if node.op.name in _FRESH_OPERATORS:
-                return ()
-            return node.inputs or None if node.op.name.startswith("aten::") else None
-        op = self._operation(node)
-        if not isinstance(op, Module) or not op.type.startswith("torch.nn."):
-            return None
-        aliases = op.type.removeprefix("torch.nn.") in _ALIASING_LAYERS or _is_in_place_layer(op)
-        return (node.inputs or None) if aliases else ()
+        return _memory_of(node, self._find_operation(node))
 
-    def _operation(self, node: Node) -> MemberOp | None:
+    def _find_operation(self, node: Node) -> MemberOp | NodeOp | None:
+        """What the node does: the op of the member that it calls, None if there is none such, or its own."""
         if not isinstance(node.op, Call):
-            return None
-        owner = self._model.graphs.get(node.graph.region_of or "", node.graph)
+            return node.op
+        graph = node.graph
+        owner = graph if graph.region_of is None else self._model.graphs.get(graph.region_of, graph)
         member = owner.members.get(node.op.target)
         return member.op if member is not None else None
-
-    def _runs(self, node: Node) -> tuple[str, ...]:
-        match node.op:
-            case Call():
-                op = self._operation(node)
-                return tuple(cells_of(op)) if op is not None else ()
-            case If(then, otherwise):
-                return then, otherwise
-            case Loop(body):
-                return (body,)
-        return ()
 
 
 def changes_in_place(node: Node, model: Model) -> bool:
@@ -191,20 +185,39 @@ def changes_in_place(node: Node, model: Model) -> bool:
     return Effects(model).of(node)
 
 
-def remove_dead(model: Model) -> None:
-    """Take out nodes whose values nobody takes, members that no node uses, and graphs that no member is.
+def _runs(operation: MemberOp | NodeOp | None) -> tuple[str, ...]:
+    if isinstance(operation, (Cell, LayerChoice)):
+        return tuple(cells_of(operation))
+    if isinstance(operation, If):
+        return operation.then, operation.otherwise
+    return (operation.body,) if isinstance(operation, Loop) else ()
 
-    Nodes with effects stay, except where what they change is dead too; see `retix.ir.effect`.
-    """
-    for name in tuple(model.graphs):
-        _remove_dead_nodes(name, model)
-    _remove_unreachable(model)  # the branches of dead nodes use no members any more
-    used = _used_members(model)
-    for name, graph in tuple(model.graphs.items()):
-        if graph.region_of is None and not set(graph.members) <= used[name]:
-            editable = model.graph(name)
-            editable.members = {key: m for key, m in editable.members.items() if key in used[name]}
-    _remove_unreachable(model)
+
+def _changes_itself(operation: MemberOp | NodeOp | None) -> bool:
+    if isinstance(operation, Function):
+        return _is_in_place(operation.name) or operation.name in _EFFECTS
+    return isinstance(operation, Module) and _is_in_place_layer(operation)
+
+
+def _reaches_out(nodes: list[Node], operations: list[MemberOp | NodeOp | None], acting: list[Node]) -> bool:
+    """Whether a node changes anything but memory that was new in this graph."""
+    local: set[Value] = set()
+    for node, operation in zip(nodes, operations, strict=True):
+        source = _memory_of(node, operation)
+        if source is not None and local.issuperset(source):
+            local.update(node.outputs)
+    return not all((changed := _changed(node)) and changed <= local for node in acting)
+
+
+def _memory_of(node: Node, operation: MemberOp | NodeOp | None) -> tuple[Value, ...] | None:
+    if isinstance(operation, Function):
+        if operation.name in _FRESH_OPERATORS:
+            return ()
+        return node.inputs or None if operation.name.startswith("aten::") else None
+    if not isinstance(operation, Module) or not operation.type.startswith("torch.nn."):
+        return None
+    aliases = operation.type.removeprefix("torch.nn.") in _ALIASING_LAYERS or _is_in_place_layer(operation)
+    return (node.inputs or None) if aliases else ()
 
 
 def _is_in_place(operator: str) -> bool:
@@ -224,38 +237,3 @@ def _changed(node: Node) -> set[Value]:
         first = node.args[0] if node.args else None
         return {first} if _is_in_place(node.op.name) and isinstance(first, Value) else set()
     return set(node.inputs) if isinstance(node.op, Call) else set()
-
-
-def _remove_dead_nodes(name: str, model: Model) -> None:
-    shared = model.graphs[name]
-    if all(any(value.uses for value in node.outputs) for node in shared.nodes):
-        return  # the last of several dead nodes has no user at all
-    live, _ = Effects(model).live_nodes(shared)
-    if len(live) == len(shared):
-        return
-    names = {node.name for node in shared.nodes} - {node.name for node in live}
-    for node in reversed(list(model.graph(name).nodes)):
-        if node.name in names:
-            node.remove()
-
-
-def _used_members(model: Model) -> dict[str, set[str]]:
-    used: dict[str, set[str]] = {name: set() for name in model.graphs}
-    for name, graph in model.graphs.items():
-        owner = graph.region_of or name
-        for node in graph.nodes:
-            if isinstance(node.op, (Call, Attribute)) and owner in used:
-                used[owner].add(node.op.target)
-    return used
-
-
-def _remove_unreachable(model: Model) -> None:
-    reachable = {model.root_name}
-    frontier = [model.root_name]
-    while frontier:
-        for child in model.graphs[frontier.pop()].branches():
-            if child not in reachable and child in model.graphs:
-                reachable.add(child)
-                frontier.append(child)
-    for name in [name for name in model.graphs if name not in reachable]:
-        del model.graphs[name]

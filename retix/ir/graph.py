@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from retix.errors import GraphError
 from retix.ir.members import FrozenMembers
-from retix.ir.node import Location, Node, Value, find_values, map_values
-from retix.ir.op import Attribute, Call, Cell, If, LayerChoice, Loop, Member, MemberOp, Module, NodeOp, Return
+from retix.ir.node import Location, Node, Value, find_values
+from retix.ir.op import Attribute, Call, Cell, If, LayerChoice, Loop, Member, MemberOp, Module, NodeOp, Return, Tensor
 
 if TYPE_CHECKING:
     from retix.ir.digest import CanonicalForm
     from retix.ir.effect import Effect
+    from retix.ir.verify import Check
 
 _GAP = 1 << 62
 """Between the positions of neighbours: a node is put between two others without numbering the rest anew."""
@@ -31,11 +32,14 @@ class Graph:
         region_of: For a branch of `If` or `Loop`: the graph whose members it uses; it has none of its own.
         type: The importable name of a container such as ``torch.nn.Sequential`` that the graph may be written as.
         frozen: Shared with a fork; edits are refused.
-        canonical_form: What `retix.ir.digest` found, kept once the graph is frozen.
-        effect: What `retix.ir.effect` found, kept once the graph is frozen.
+        canonical_form: What `retix.ir.digest` found, kept once the graph `is_settled`.
+        effect: What `retix.ir.effect` found, likewise.
+        is_open: What `retix.ir.choice` found, likewise.
+        check: What `retix.ir.verify` looked at outside of the graph when it found nothing wrong, likewise.
     """
 
     __slots__ = (
+        "_branches",
         "_end",
         "_member_counts",
         "_node_names",
@@ -43,10 +47,12 @@ class Graph:
         "_start",
         "_value_names",
         "canonical_form",
+        "check",
         "class_name",
         "effect",
         "frozen",
         "inputs",
+        "is_open",
         "members",
         "name",
         "region_of",
@@ -63,6 +69,9 @@ class Graph:
         self.frozen = False
         self.canonical_form: CanonicalForm | None = None
         self.effect: Effect | None = None
+        self.is_open: bool | None = None
+        self.check: Check | None = None
+        self._branches: tuple[str, ...] | None = None
         self._owner: Graph | None = None
         self._member_counts: dict[str, int] = {}
         self._node_names: dict[str, int] = {}
@@ -74,7 +83,11 @@ class Graph:
 
     @property
     def nodes(self) -> Iterator[Node]:
-        """The nodes in order, without the return. The walk survives edits of the nodes it has passed."""
+        """The nodes without the return, in a topological order: each behind those whose values it takes.
+
+        It is the order in which they run, kept up by every edit, so that walking it takes linear time and no sorting.
+        The walk survives edits of the nodes it has passed.
+        """
         node: Node | None = self._start
         while node is not None and node is not self._end:
             following = node._next
@@ -109,7 +122,25 @@ class Graph:
     @property
     def scope(self) -> Graph:
         """The graph whose members the nodes use: itself, or for a branch the graph that it is a branch of."""
-        return self._owner or self
+        return self if self._owner is None else self._owner  # a graph without nodes is false
+
+    def find_cell(self, target: str) -> tuple[str, str] | None:
+        """For a part of a cell that this graph uses too: the cell's name, and the part's within it; else None."""
+        steps = target.split(".")
+        for cut in range(1, len(steps)):
+            name = ".".join(steps[:cut])
+            if name in self.members and isinstance(self.members[name].op, Cell):
+                return name, ".".join(steps[cut:])
+        return None
+
+    def is_settled(self, graphs: Mapping[str, Graph]) -> bool:
+        """Whether no edit can change what the graph is among ``graphs``, so that what is found out about it stays true.
+
+        It is frozen, and so is, for a branch, the graph whose members it uses.
+        """
+        if self.region_of is None or not self.frozen:
+            return self.frozen
+        return self._owner is not None and self._owner.frozen and graphs.get(self.region_of) is self._owner
 
     # -- editing ------------------------------------------------------------------------------------------------
 
@@ -265,35 +296,29 @@ class Graph:
         twin._value_names = dict(self._value_names)
         values = {value: value._copy(twin, None) for value in self.inputs}
         twin.inputs = tuple(values.values())
-        for node in [*self.nodes, self._end]:
-            taken: list[Value] = []
-
-            def translate(value: Value, taken: list[Value] = taken) -> Value:
-                taken.append(values[value])
-                return taken[-1]
-
-            args, kwargs = map_values((node.args, node.kwargs), translate)
-            if node is self._end:
-                new = twin._end
-                new.args, new.kwargs = args, kwargs
-            else:
-                new = Node(twin, node.name, node.op, args, kwargs, node.location)
-                twin._link(new, twin._end)
-                new.outputs = tuple([value._copy(twin, new) for value in node.outputs])
-                values.update(zip(node.outputs, new.outputs, strict=True))
-            for value in taken:
-                value._uses[new] = None
+        for node in self.nodes:
+            new = Node(twin, node.name, node.op, (), {}, node.location)
+            twin._link(new, twin._end)
+            new.outputs = tuple([value._copy(twin, new) for value in node.outputs])
+            new._take_arguments(node, values)
+            values.update(zip(node.outputs, new.outputs, strict=True))
+        twin._end._take_arguments(self._end, values)
         return twin
 
-    def branches(self) -> Iterator[str]:
-        """Yield the names of the graphs that this one refers to: cells, candidates and branches."""
-        for member in self.members.values():
-            yield from cells_of(member.op)
+    def branches(self) -> tuple[str, ...]:
+        """The names of the graphs that this one refers to, each once: cells, candidates and branches."""
+        if self._branches is not None:
+            return self._branches
+        found = [cell for member in self.members.values() for cell in cells_of(member.op)]
         for node in self.nodes:
             if isinstance(node.op, If):
-                yield from (node.op.then, node.op.otherwise)
+                found += (node.op.then, node.op.otherwise)
             elif isinstance(node.op, Loop):
-                yield node.op.body
+                found.append(node.op.body)
+        names = tuple(dict.fromkeys(found))
+        if self.frozen:
+            self._branches = names
+        return names
 
     def __repr__(self) -> str:
         return f"<graph {self.name}: {len(self)} nodes>"
@@ -377,10 +402,17 @@ class Graph:
             return
         if self.region_of is not None and self._owner is None:
             return  # its members are known once it is part of a model
-        if op.target not in self.scope.members:
+        member = self.scope.members.get(op.target)
+        if member is None:
             raise GraphError(
                 f"node {taker!r} cannot use the member {op.target!r}: graph {self.scope.name!r} has none of that name",
                 fix="add the member first, with graph.add_member or graph.add_module",
+            )
+        if isinstance(member.op, Tensor) == isinstance(op, Call):
+            raise GraphError(
+                f"node {taker!r} cannot {'call' if isinstance(op, Call) else 'read'} the member {op.target!r}, a "
+                f"{member.op.kind if isinstance(member.op, Tensor) else type(member.op).__name__.lower()}",
+                fix="read parameters and buffers by Attribute, call everything else by Call",
             )
 
 

@@ -1,9 +1,25 @@
-"""Where a model comes from: users' classes as text, and what mutators chose."""
+"""Where a model comes from: its front end, users' classes as text, and what mutators chose."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """How the base model was captured.
+
+    Attributes:
+        frontend: ``trace``, ``script`` or ``fx``.
+        reason: Why by that one.
+    """
+
+    frontend: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"captured by {self.frontend}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)

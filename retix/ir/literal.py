@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from types import EllipsisType, NoneType
 from typing import Any
 
 from retix.errors import GraphError
 from retix.ir.node import Value
 from retix.ir.op import Module, Open, Symbol
 
+_ATOMS = (Value, int, str, NoneType, float, bool, Symbol, Open, complex, EllipsisType)
+"""Literals without parts, and values; those that are met most often first."""
+
 
 def find_illegal(argument: Any) -> str | None:
     """A description of something in ``argument`` that no literal may hold, or None."""
-    if argument is None or isinstance(argument, (bool, int, float, complex, str, Value, Symbol, Open)):
-        return None
-    if argument is Ellipsis:
+    if isinstance(argument, _ATOMS):
         return None
     if isinstance(argument, (list, tuple)):
-        return next(filter(None, map(find_illegal, argument)), None)
+        for item in argument:
+            illegal = find_illegal(item)
+            if illegal:
+                return illegal
+        return None
     if isinstance(argument, slice):
         return find_illegal((argument.start, argument.stop, argument.step))
     if isinstance(argument, Module):
@@ -38,7 +44,8 @@ def format_literal(argument: Any) -> str:
     if isinstance(argument, Open):
         return f"{{{format_open(argument.expression)}}}"
     if isinstance(argument, Module):
-        return f"{argument.type}({format_arguments(argument.args, argument.kwargs)})"
+        frozen = " frozen" if argument.frozen else ""
+        return f"{argument.type}({format_arguments(argument.args, argument.kwargs)}){frozen}"
     if isinstance(argument, tuple):
         return f"({', '.join(map(format_literal, argument))}{',' if len(argument) == 1 else ''})"
     if isinstance(argument, list):
@@ -130,6 +137,7 @@ def module_to_json(module: Module) -> dict[str, Any]:
         "args": [literal_to_json(item) for item in module.args],
         "kwargs": {key: literal_to_json(item) for key, item in module.kwargs.items()},
         "state": list(module.state),
+        **({"frozen": True} if module.frozen else {}),
     }
 
 
@@ -141,4 +149,4 @@ def module_from_json(data: Mapping[str, Any]) -> Module:
 
     args = tuple(literal_from_json(item, no_value) for item in data["args"])
     kwargs = {key: literal_from_json(item, no_value) for key, item in data["kwargs"].items()}
-    return Module(data["type"], args, kwargs, tuple(data["state"]))
+    return Module(data["type"], args, kwargs, tuple(data["state"]), data.get("frozen", False))

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 from retix.errors import GraphError
 from retix.ir import codec
 from retix.ir.digest import digest_model
+from retix.ir.dot import write_dot
+from retix.ir.drawing import draw
 from retix.ir.graph import Graph
-from retix.ir.history import ClassSource, Mutation
+from retix.ir.history import Capture, ClassSource, Mutation
+from retix.ir.mermaid import write_mermaid
 from retix.ir.node import Node
 from retix.ir.text import print_model
 from retix.ir.verify import find_violations
@@ -18,6 +21,8 @@ from retix.ir.view import to_networkx
 
 if TYPE_CHECKING:
     import networkx
+
+    from retix.profile import Summary
 
 
 @dataclass(slots=True)
@@ -31,6 +36,7 @@ class Model:
         ties: Groups of parameter paths of the base model that are one and the same tensor.
         evaluator: The evaluator as JSON, or None.
         history: What mutators chose, oldest first.
+        capture: How the base model was captured; None for one that was made in another way.
     """
 
     graphs: dict[str, Graph]
@@ -39,6 +45,7 @@ class Model:
     ties: tuple[tuple[str, ...], ...] = ()
     evaluator: Any = None
     history: tuple[Mutation, ...] = ()
+    capture: Capture | None = None
 
     @property
     def root(self) -> Graph:
@@ -54,16 +61,18 @@ class Model:
         graph = self.graphs.get(name)
         if graph is None:
             raise GraphError(f"the model has no graph {name!r}", fix=f"it has {', '.join(self.graphs)}")
-        if graph.frozen:
-            # a branch and the graph around it use the same members, so they are copied together
-            owner = graph.region_of or name
-            for key, part in self.graphs.items():
-                if key == owner or part.region_of == owner:
-                    self.graphs[key] = part.copy()
-            self._attach_regions()
-        elif graph.region_of is not None:
-            self._attach_regions()
+        if graph.frozen or graph.region_of is not None:
+            self._take_family(graph.region_of or name)
         return self.graphs[name]
+
+    def _take_family(self, owner: str) -> None:
+        """Have editable copies of a graph and its branches: they use the same members, so they go together."""
+        for name, part in self.graphs.items():
+            if (name == owner or part.region_of == owner) and part.frozen:
+                self.graphs[name] = part.copy()
+        for part in self.graphs.values():
+            if part.region_of == owner and owner in self.graphs:
+                part.attach(self.graphs[owner])
 
     def _attach_regions(self) -> None:
         for graph in self.graphs.values():
@@ -106,7 +115,16 @@ class Model:
         self._attach_regions()
         for graph in self.graphs.values():
             graph.freeze()
-        return Model(dict(self.graphs), self.root_name, dict(self.sources), self.ties, self.evaluator, self.history)
+        return Model(
+            dict(self.graphs), self.root_name, dict(self.sources), self.ties, self.evaluator, self.history, self.capture
+        )
+
+    def copy(self) -> Model:
+        """A model that shares no graph with this one, whose graphs stay editable; a `fork` is cheaper."""
+        graphs = {name: graph.copy() for name, graph in self.graphs.items()}
+        twin = Model(graphs, self.root_name, dict(self.sources), self.ties, self.evaluator, self.history, self.capture)
+        twin._attach_regions()
+        return twin
 
     def verify(self) -> None:
         """Check every rule of the IR.
@@ -146,6 +164,44 @@ class Model:
             GraphError: A newer retix wrote it, or it is no model.
         """
         return cls(**codec.model_fields_from_json(data))
+
+    def summary(self, example_inputs: Any = None, *, batch_size: int | None = None, training: bool = True) -> Summary:
+        """What the model costs: parameters, FLOPs, activation memory, in all and for each module.
+
+        See `retix.profile.summarize`, which does the work, and needs torch.
+
+        Raises:
+            ProfileError: A choice is open, the shape of an input is not known, or forward depends on data.
+        """
+        # the IR stays free of torch; who asks for a summary pays for it
+        from retix.profile import summarize
+
+        return summarize(self, example_inputs, batch_size=batch_size, training=training)
+
+    def to_dot(self, *, graph: str | None = None, depth: int | None = None) -> str:
+        """A drawing for Graphviz: cells and branches as clusters, shapes on the arrows, open choices dashed.
+
+        Shapes are those of `Value.shape`; `retix.profile.infer_shapes` records them anew after edits.
+
+        Args:
+            graph: Draw this graph and what it calls; the root by default.
+            depth: How many levels of cells are unfolded; all by default.
+
+        Raises:
+            GraphError: There is no such graph.
+        """
+        return write_dot(draw(self, graph=graph, depth=depth))
+
+    def to_mermaid(self, *, graph: str | None = None, depth: int | None = None) -> str:
+        """A drawing for Mermaid, as a page or a Markdown file shows it; see `to_dot` for the arguments.
+
+        Mermaid itself refuses more than 500 arrows unless it is configured otherwise: draw large models with a
+        ``depth``, or one ``graph`` at a time.
+
+        Raises:
+            GraphError: There is no such graph.
+        """
+        return write_mermaid(draw(self, graph=graph, depth=depth))
 
     def to_networkx(self) -> networkx.MultiDiGraph:
         """The nodes of all graphs as a networkx graph, each with its type, graph and text."""

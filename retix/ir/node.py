@@ -32,9 +32,14 @@ class Value:
         variable: The user's name for it, or None if they gave it none.
         producer: The node that computes it, or None for an input.
         index: Which output of its producer, or which input of the graph.
+        shape: Its sizes as seen when the base model was traced, batch included; None for what is no tensor and where
+            nothing was traced. An edit does not update it, here or further on: see `retix.profile.infer_shapes`.
+        dtype: Such as ``torch.float32``; known where ``shape`` is, and as little updated.
+        default: Of an input that nothing takes, and that was no tensor when the base model was traced: what was given.
+            ``...`` where there is none.
     """
 
-    __slots__ = ("_uses", "graph", "index", "name", "producer", "variable")
+    __slots__ = ("_uses", "default", "dtype", "graph", "index", "name", "producer", "shape", "variable")
 
     def __init__(self, graph: Graph, name: str, producer: Node | None, index: int) -> None:
         self.graph = graph
@@ -42,12 +47,20 @@ class Value:
         self.producer = producer
         self.index = index
         self.variable: str | None = None
+        self.shape: tuple[int, ...] | None = None
+        self.dtype: str | None = None
+        self.default: Any = ...
         self._uses: dict[Node, None] = {}
 
     @property
     def uses(self) -> tuple[Node, ...]:
         """The nodes that take this value, each once."""
         return tuple(self._uses)
+
+    @property
+    def is_used(self) -> bool:
+        """Whether any node takes this value."""
+        return bool(self._uses)
 
     def replace_by(self, other: Value) -> None:
         """Let every node that takes this value, but for the one that computes ``other``, take ``other`` instead.
@@ -62,9 +75,14 @@ class Value:
         for node in users:
             node.replace_input(self, other)
 
+    def take_type(self, other: Value) -> None:
+        """Have the shape and dtype of ``other``, which is the same tensor elsewhere."""
+        self.shape, self.dtype = other.shape, other.dtype
+
     def _copy(self, graph: Graph, producer: Node | None) -> Value:
         copied = Value(graph, self.name, producer, self.index)
         copied.variable = self.variable
+        copied.shape, copied.dtype, copied.default = self.shape, self.dtype, self.default
         return copied
 
     def __repr__(self) -> str:
@@ -224,6 +242,17 @@ class Node:
             value._uses.pop(self, None)
         self.graph._unlink(self)
 
+    def _take_arguments(self, node: Node, values: Mapping[Value, Value]) -> None:
+        """Have the arguments of ``node``, of which this is a copy in another graph; ``values`` leads there."""
+
+        def take(value: Value) -> Value:
+            found = values[value]
+            found._uses[self] = None
+            return found
+
+        self.args = map_values(node.args, take)
+        self.kwargs = map_values(node.kwargs, take) if node.kwargs else {}
+
     def _check_editable(self) -> None:
         self.graph._check_editable()
         self.graph._check_present(self)
@@ -233,17 +262,23 @@ class Node:
 
 
 def find_values(argument: Any) -> Iterator[Value]:
-    """Yield the values in ``argument``, also inside lists, tuples, dicts and slices."""
+    """Yield the values in ``argument``, also inside lists, tuples, dicts and slices, in order."""
+    found: list[Value] = []
+    _collect_values(argument, found)
+    return iter(found)
+
+
+def _collect_values(argument: Any, found: list[Value]) -> None:
     if isinstance(argument, Value):
-        yield argument
+        found.append(argument)
     elif isinstance(argument, (list, tuple)):
         for item in argument:
-            yield from find_values(item)
+            _collect_values(item, found)
     elif isinstance(argument, dict):
         for item in argument.values():
-            yield from find_values(item)
+            _collect_values(item, found)
     elif isinstance(argument, slice):
-        yield from find_values((argument.start, argument.stop, argument.step))
+        _collect_values((argument.start, argument.stop, argument.step), found)
 
 
 def map_values(argument: Any, function: Callable[[Value], Any]) -> Any:

@@ -61,12 +61,14 @@ class Module:
         args: Positional arguments.
         kwargs: Keyword arguments.
         state: The names of its parameters and buffers in the base model; empty if it has no counterpart there.
+        frozen: Whether its parameters are not trained.
     """
 
     type: str
     args: tuple[Literal, ...] = ()
     kwargs: Mapping[str, Literal] = field(default_factory=dict)
     state: tuple[str, ...] = ()
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from retix.ir.graph import Graph
 from retix.ir.literal import format_arguments, format_literal
-from retix.ir.node import Node
+from retix.ir.node import Node, Value
 from retix.ir.op import (
     Attribute,
     Call,
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 
 
 def print_model(model: Model, only: tuple[str, ...] | None = None) -> str:
-    """Every graph of the model, or those named, the root first."""
+    """How the model was captured, and every graph of it, the root first; or only the graphs named."""
     names = [model.root_name] + [name for name in model.graphs if name != model.root_name]
-    return "\n\n".join(print_graph(model.graphs[n]) for n in names if n in model.graphs and (only is None or n in only))
+    texts = [print_graph(model.graphs[n]) for n in names if n in model.graphs and (only is None or n in only)]
+    return "\n\n".join([f"# {model.capture}", *texts] if model.capture is not None and only is None else texts)
 
 
 def print_graph(graph: Graph) -> str:
@@ -41,13 +42,25 @@ def print_graph(graph: Graph) -> str:
 
 def _lines(graph: Graph) -> Iterator[str]:
     owner = f" in {graph.region_of}" if graph.region_of else ""
-    yield f"graph {graph.name} ({graph.class_name}{owner}) takes {', '.join(map(repr, graph.inputs)) or 'nothing'} {{"
+    inputs = ", ".join(map(_format_input, graph.inputs)) or "nothing"
+    yield f"graph {graph.name} ({graph.class_name}{owner}) takes {inputs} {{"
     for name, member in graph.members.items():
         yield f"  .{name} = {format_member(member.op)}"
     for node in graph.nodes:
-        yield f"  {format_node(node)}"
+        types = ", ".join(format_type(value) or "?" for value in node.outputs)
+        yield f"  {format_node(node)}{f'  -> {types}' if types.strip('?, ') else ''}"
     yield f"  return {format_arguments(graph.result.args, graph.result.kwargs)}"
     yield "}"
+
+
+def _format_input(value: Value) -> str:
+    found = format_type(value)
+    return f"{value!r}: {found}" if found else repr(value)
+
+
+def format_type(value: Value) -> str:
+    """Dtype and shape of a value, such as ``float32[2, 3]``; empty where they are not known."""
+    return f"{(value.dtype or '').removeprefix('torch.')}{list(value.shape)}" if value.shape is not None else ""
 
 
 def format_node(node: Node) -> str:

@@ -1,10 +1,14 @@
-"""The rules of the IR."""
+"""The rules of the IR.
+
+A graph that cannot change any more is looked at once: what was found right about it stays right as long as the graphs
+that it calls look the same from outside.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from retix.ir.graph import Graph, cells_of
 from retix.ir.literal import find_illegal
@@ -23,6 +27,7 @@ from retix.ir.op import (
     Return,
     Tensor,
 )
+from retix.ir.order import find_circular, sort_below
 
 if TYPE_CHECKING:
     from retix.ir.model import Model
@@ -30,6 +35,26 @@ if TYPE_CHECKING:
 
 REDUCTIONS = ("sum", "mean", "concat", "none")
 """What may become of the inputs that `ChooseInputs` takes."""
+
+
+Interface: TypeAlias = "tuple[str | None, int, int | None] | None"
+"""What the graphs around a graph can rely on: the graph that it is a branch of, how many inputs it has, and how many
+results if it returns a tuple; None where there is no such graph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A graph in which nothing was wrong.
+
+    Attributes:
+        around: The graphs that were looked at as well, and how they looked from outside.
+    """
+
+    around: tuple[tuple[str, Interface], ...]
+
+    def holds(self, model: Model) -> bool:
+        """Whether these graphs still look the same."""
+        return all(_describe(name, model) == interface for name, interface in self.around)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +86,25 @@ def find_violations(model: Model) -> list[Violation]:
     for name, graph in model.graphs.items():
         if graph.name != name:
             found.append(Violation(name, None, f"it is called {graph.name!r} itself"))
-        found += [Violation(name, node, message) for node, message in _check_graph(graph, model)]
+        if not (graph.is_settled(model.graphs) and graph.check is not None and graph.check.holds(model)):
+            broken = [Violation(name, node, message) for node, message in _check_graph(graph, model)]
+            graph.check = None if broken or not graph.is_settled(model.graphs) else _look_around(graph, model)
+            found += broken
     return found + list(_check_recursion(model))
+
+
+def _look_around(graph: Graph, model: Model) -> Check:
+    """The check of a graph that is right; a branch calls the cells of the graph around it."""
+    names = dict.fromkeys((*graph.branches(), *graph.scope.branches()))
+    return Check(tuple((name, _describe(name, model)) for name in names))
+
+
+def _describe(name: str, model: Model) -> Interface:
+    graph = model.graphs.get(name)
+    if graph is None:
+        return None
+    result = graph.result.args[0] if graph.result.args else None
+    return graph.region_of, len(graph.inputs), len(result) if isinstance(result, tuple) else None
 
 
 def _check_graph(graph: Graph, model: Model) -> Iterator[tuple[str | None, str]]:
@@ -215,20 +257,7 @@ def _check_member(member: Member, model: Model) -> Iterator[str]:
 
 def _check_recursion(model: Model) -> Iterator[Violation]:
     """No graph contains itself."""
-    done: set[str] = set()
-    for start in model.graphs:
-        path: list[tuple[str, Iterator[str]]] = [(start, iter(tuple(model.graphs[start].branches())))]
-        inside = {start}
-        while path and start not in done:
-            name, rest = path[-1]
-            following = next((c for c in rest if c not in done and c in model.graphs), None)
-            if following is None:
-                path.pop()
-                inside.discard(name)
-                done.add(name)
-            elif following in inside:
-                yield Violation(following, None, "it contains itself")
-                return
-            else:
-                inside.add(following)
-                path.append((following, iter(tuple(model.graphs[following].branches()))))
+    below = {name: [part for part in graph.branches() if part in model.graphs] for name, graph in model.graphs.items()}
+    circular = find_circular(sort_below(below, below.__getitem__), below.__getitem__)
+    if circular is not None:
+        yield Violation(circular, None, "it contains itself")

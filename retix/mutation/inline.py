@@ -14,7 +14,9 @@ from retix.ir import (
     Constant,
     Function,
     Graph,
+    If,
     LayerChoice,
+    Loop,
     Member,
     MemberOp,
     Model,
@@ -22,6 +24,7 @@ from retix.ir import (
     Node,
     Open,
     Value,
+    is_open,
 )
 from retix.mutation.mutator import Mutator
 from retix.space import Choice, Decision, Expression, expression_from_json
@@ -86,8 +89,13 @@ class _Resolver:
             return
         self.done.add(name)
         shared = self.model.graphs[name]
-        graph = self.model.graph(name) if _is_open(shared) else shared
-        owner_name = graph.region_of or name
+        owner_name = shared.region_of or name
+        owner = self.model.graphs[owner_name]
+        if not is_open(shared) and not is_open(owner):
+            for node in shared.nodes:
+                self._resolve_run(node, owner)
+            return
+        graph = self.model.graph(name) if is_open(shared) else shared
         for node in list(graph.nodes):
             if any(_find_open((node.args, node.kwargs))):
                 node.set_arguments(*self._fill((node.args, node.kwargs)))
@@ -96,8 +104,15 @@ class _Resolver:
             elif isinstance(node.op, ChooseInputs):
                 self._resolve_inputs(graph, node, node.op)
             else:
-                for branch in _branches(node):
-                    self.resolve(branch)
+                self._resolve_run(node, owner)
+
+    def _resolve_run(self, node: Node, owner: Graph) -> None:
+        """Make the choices of what a node without open choices runs."""
+        member = owner.members.get(node.op.target) if isinstance(node.op, Call) else None
+        if member is not None and isinstance(member.op, Cell):
+            self.resolve(member.op.graph)
+        for branch in _branches(node):
+            self.resolve(branch)
 
     def _resolve_member(self, owner_name: str, target: str) -> None:
         owner = self.model.graphs[owner_name]
@@ -206,16 +221,6 @@ def _decision_of(op: LayerChoice | ChooseInputs) -> Decision:
     return Decision(op.label, tuple(range(op.n_candidates)), op.n_chosen, weights=op.weights)
 
 
-def _is_open(graph: Graph) -> bool:
-    return any(
-        isinstance(node.op, ChooseInputs) or any(_find_open((node.args, node.kwargs))) for node in graph.nodes
-    ) or any(_is_open_op(member.op) for member in graph.members.values())
-
-
-def _is_open_op(op: MemberOp) -> bool:
-    return isinstance(op, LayerChoice) or (isinstance(op, Module) and any(_find_open(op)))
-
-
 def _find_open(argument: Any) -> Iterator[Open]:
     if isinstance(argument, Open):
         yield argument
@@ -228,7 +233,10 @@ def _find_open(argument: Any) -> Iterator[Open]:
         yield from _find_open(list(argument.values()))
 
 
-def _branches(node: Node) -> Iterator[str]:
-    return (
-        branch for field in ("then", "otherwise", "body") if isinstance(branch := getattr(node.op, field, None), str)
-    )
+def _branches(node: Node) -> tuple[str, ...]:
+    match node.op:
+        case If(then, otherwise):
+            return then, otherwise
+        case Loop(body):
+            return (body,)
+    return ()

@@ -1,11 +1,8 @@
-"""Models made by hand, and random ones."""
+"""Models made by hand."""
 
 from __future__ import annotations
 
 from typing import Any
-
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
 
 from retix.ir import (
     Attribute,
@@ -26,11 +23,6 @@ from retix.ir import (
     Tensor,
     Value,
 )
-
-Draw = Any
-
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""For tests on random data: how long an example takes depends on the machine."""
 
 
 def make_chain(*types: str, name: str = "net") -> Graph:
@@ -98,93 +90,3 @@ def make_rich_model() -> Model:
     graph.set_result({"all": [picked, constant, graph.add(Call("drop"), [chosen]).output], "table": table.outputs})
     model.graphs["cell"] = cell
     return model
-
-
-@st.composite
-def models(draw: Draw) -> Model:
-    """Valid models of several graphs: leaves, cells, open choices, operators and branches."""
-    graphs: list[Graph] = []
-    for index in range(draw(st.integers(0, 3))):
-        graphs += _draw_graph(draw, f"cell{index}", [graph.name for graph in graphs if graph.region_of is None])
-    root = _draw_graph(draw, "net", [graph.name for graph in graphs if graph.region_of is None])
-    return make_model(*root, *graphs)
-
-
-def _draw_graph(draw: Draw, name: str, cells: list[str]) -> list[Graph]:
-    """A graph of one input, and its branches; it may call ``cells``."""
-    graph, values = make_function(name)
-    graphs = [graph]
-    for step in range(draw(st.integers(0, 6))):
-        kinds = ["leaf", "add", "choice", "inputs", "tensor", "if", "relu_", *(["cell"] if cells else [])]
-        kind = draw(st.sampled_from(kinds))
-        values.append(add_random_node(draw, graph, kind, values, cells, graphs, f"{name}:{step}"))
-    graph.set_result(draw(st.sampled_from([values[-1], (values[-1], values[0]), {"a": [values[-1], 3]}])))
-    if cells:  # cells are called with one value and may return anything
-        graph.set_result(values[-1])
-    return graphs
-
-
-def add_random_node(
-    draw: Draw, graph: Graph, kind: str, values: list[Value], cells: list[str], graphs: list[Graph], name: str
-) -> Value:
-    """Add a node of that kind, with what it needs, behind all others and return its value."""
-    value, other = draw(st.sampled_from(values)), draw(st.sampled_from(values))
-    number = draw(st.integers(1, 3))
-    if kind == "leaf":
-        return graph.add_module("conv", "torch.nn.Conv2d", [value], {"out_channels": number}).output
-    if kind == "cell":
-        target = graph.add_member("cell", Cell(draw(st.sampled_from(cells))))
-        return graph.add(Call(target), [value], name="cell").output
-    if kind == "choice":
-        leaf = Member(Module("torch.nn.Linear", (number,)))
-        candidates = (("a", leaf), ("b", Member(Cell(draw(st.sampled_from(cells)))) if cells else leaf))
-        return graph.add(Call(graph.add_member("choice", LayerChoice(name, candidates))), [value], name="choice").output
-    if kind == "inputs":
-        return graph.add(ChooseInputs(name, 2), [[value, other]], name="inputs").output
-    if kind == "tensor":
-        target = graph.add_member("weight", Tensor((number,), "torch.float32", Module("torch.ones", (number,))))
-        return graph.add(Attribute(target), name="weight").output
-    if kind == "if":
-        return _add_random_if(draw, graph, value, other, graphs, name)
-    if kind == "relu_":
-        return graph.add(Function("aten::relu_"), [value], name="relu_").output
-    return graph.add(Function("aten::add"), [value, other], {"alpha": number}, name="add").output
-
-
-def _add_random_if(draw: Draw, graph: Graph, value: Value, other: Value, graphs: list[Graph], name: str) -> Value:
-    """Add an `If` of two branches that call a layer of the graph."""
-    target = graph.add_member("norm", Module("torch.nn.BatchNorm2d", (draw(st.integers(1, 3)),)))
-    for side in ("then", "else"):
-        branch = Graph(f"{name}:{side}", graph.class_name, region_of=graph.name)
-        inner = branch.add_input("x")
-        op = draw(st.sampled_from([Call(target), Function("aten::relu")]))
-        branch.set_result((branch.add(op, [inner], name="y").output,))
-        graphs.append(branch)
-    graph.add_member("used", Module("torch.nn.Identity"))
-    return graph.add(If(f"{name}:then", f"{name}:else"), [other, value], name="if").output
-
-
-@st.composite
-def edits(draw: Draw, model: Model) -> None:
-    """Edit a model at random by the editing calls, all of them legal."""
-    for _ in range(draw(st.integers(1, 5))):
-        graph = model.graph(draw(st.sampled_from(sorted(model.graphs))))
-        nodes = list(graph.nodes)
-        values = [*graph.inputs, *(value for node in nodes for value in node.outputs)]
-        value = draw(st.sampled_from(values))
-        action = draw(st.sampled_from(["insert", "update", "erase", "rename", "remove"]))
-        if action == "insert":
-            graph.insert_on(value, "norm", "torch.nn.BatchNorm2d", {"num_features": draw(st.integers(1, 9))})
-        elif action == "rename":
-            graph.rename(value, draw(st.sampled_from(["a", "b", "out"])))
-        elif not nodes:
-            continue
-        elif action == "update":
-            node = draw(st.sampled_from(nodes))
-            if isinstance(node.op, Call):
-                node.update_operation("torch.nn.Linear", {"out_features": draw(st.integers(1, 9))})
-        elif action == "erase":
-            node = draw(st.sampled_from(nodes))
-            graph.erase(node, graph.inputs[0])
-        elif not any(value.uses for value in nodes[-1].outputs):
-            nodes[-1].remove()

@@ -6,27 +6,15 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
 
 from retix.errors import GraphError
 from retix.ir import ClassSource, Location, Model, Mutation
-from tests.ir.models import make_chain, make_model, make_rich_model, models, unhurried
+from tests.ir.models import make_chain, make_model, make_rich_model
 
 
 def read_again(model: Model) -> Model:
     """The model, written to JSON text and read back."""
     return Model.from_json(json.loads(json.dumps(model.to_json(), allow_nan=False)))
-
-
-@unhurried
-@given(models())
-def test_random_models_both_ways(model: Model) -> None:
-    """What is read is valid, prints and digests the same, and is written the same again."""
-    again = read_again(model)
-    again.verify()
-    assert str(again) == str(model)
-    assert again.digest() == model.digest()
-    assert again.to_json() == model.to_json()
 
 
 def test_rich_model_both_ways() -> None:
@@ -105,3 +93,16 @@ def test_what_is_no_model_is_refused(path: list[Any], value: Any, message: str) 
     """JSON that retix cannot have written is refused as such."""
     with pytest.raises(GraphError, match=message):
         Model.from_json(broken(path, value))
+
+
+def test_types_are_written_where_they_are_known() -> None:
+    """Shapes and dtypes come back; without them the JSON is as before there were any."""
+    model = make_rich_model()
+    assert all("types" not in graph for graph in model.to_json()["graphs"])
+    digest, value = model.digest(), model.root.node("conv").output
+    value.shape, value.dtype = (2, 8, 4, 4), "torch.float16"
+    again = Model.from_json(json.loads(json.dumps(model.to_json())))
+    found = again.root.node("conv").output
+    assert (found.shape, found.dtype) == ((2, 8, 4, 4), "torch.float16")
+    assert again.root.inputs[0].shape is None
+    assert again.digest() == digest

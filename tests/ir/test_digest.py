@@ -84,6 +84,11 @@ EQUAL: dict[str, tuple[Model, Model]] = {
     ),
     "order of keyword arguments": (build(by_keyword("p", "q")), build(by_keyword("q", "p"))),
     "order of a dict": (build(lambda g, x: {"p": x, "q": 1}), build(lambda g, x: {"q": 1, "p": x})),
+    "order of the keys 1 and '1'": (build(lambda g, x: {1: x, "1": 0}), build(lambda g, x: {"1": 0, 1: x})),
+    "order of a dict of calls": (
+        build(lambda g, x: {"p": call(g, "a", x), "q": apply(g, "neg", x)}),
+        build(lambda g, x: {"q": apply(g, "neg", x), "p": call(g, "a", x)}),
+    ),
 }
 
 
@@ -298,6 +303,57 @@ def test_frozen_branch_of_edited_owner() -> None:
     fork = model.fork()
     fork.root.members["fc"] = Member(Module("torch.nn.Linear", (1, 1)))
     assert fork.digest() == Model.from_json(fork.to_json()).digest() != before
+
+
+def test_frozen_owner_of_a_branch_that_was_replaced() -> None:
+    """A shared graph is digested anew where one of its branches is another graph."""
+    model = make_if_model()
+    before = model.fork().digest()
+    fork = model.fork()
+    branch = Graph("net:then", "Net", region_of="net")
+    branch.set_result((branch.add_input("y"),))
+    fork.graphs["net:then"] = branch
+    assert fork.graphs["net"].frozen
+    assert fork.digest() == fork.copy().digest() != before
+    assert model.digest() == before
+
+
+def test_frozen_branch_in_another_graph() -> None:
+    """What is known of a shared branch holds within the graph whose members it uses, and not within another."""
+    model = make_if_model()
+    model.digest()
+    fork = model.fork()
+    fork.digest()
+    owner = model.graphs["net"].copy()
+    owner.members["conv"] = Member(Module("torch.nn.ReLU", (True,)))
+    fork.graphs["net"] = owner
+    assert fork.digest() == Model.from_json(fork.to_json()).digest() != model.digest()
+    fork.graphs["net"].freeze()
+    assert fork.digest() == Model.from_json(fork.to_json()).digest()
+
+
+def test_branch_within_itself() -> None:
+    """A branch that runs itself is refused, not followed for ever."""
+    model = make_if_model()
+    branch = model.graph("net:then")
+    branch.set_result((branch.add(If("net:then", "net:then"), [True, branch.inputs[0]]).output,))
+    with pytest.raises(GraphError, match="graph 'net:then' contains itself"):
+        model.digest()
+
+
+def test_part_of_a_cell() -> None:
+    """A parameter that a graph shares with a cell is another one than a parameter of its own."""
+    digests = set()
+    for name in ("cell.scale", "scale"):
+        model = build(lambda g, x: call(g, "a", x))
+        tensor = Member(Tensor((3,), "torch.float32", Module("torch.ones", ((3,),))))
+        model.graphs["cell"] = make_chain("ReLU", name="cell")
+        model.graphs["cell"].members["scale"] = tensor
+        model.root.members.update({"cell": Member(Cell("cell")), name: tensor})
+        result = apply(model.root, "mul", model.root.inputs[0], model.root.add(Attribute(name)).output)
+        model.root.set_result((result, call(model.root, "cell", result)))
+        digests.add(model.digest())
+    assert len(digests) == 2
 
 
 def test_digest_is_stable() -> None:

@@ -174,24 +174,6 @@ def test_overwritten_parameter() -> None:
     assert names_left(make_model(graph)) == ["scale", "add_"]
 
 
-def test_unused_members_and_graphs_go() -> None:
-    """Members that no node uses go, and graphs that no member is; what branches use stays."""
-    model = make_if_model()
-    model.root.add_member("unused", Cell("cell"))
-    model.graphs["cell"] = make_chain("ReLU", name="cell")
-    remove_dead(model)
-    assert list(model.root.members) == ["conv", "fc"]
-    assert list(model.graphs) == ["net", "net:then", "net:else"]
-
-
-def test_nothing_dead_copies_nothing() -> None:
-    """Graphs that are shared with a fork stay shared where there is nothing to remove."""
-    model = make_if_model()
-    fork = model.fork()
-    remove_dead(fork)
-    assert all(fork.graphs[name] is graph for name, graph in model.graphs.items())
-
-
 def test_deep_sharing_is_looked_at_once() -> None:
     """Forty levels of cells, each called twice by the next, are no exponential walk."""
     graphs = [make_chain("ReLU", name="cell0")]

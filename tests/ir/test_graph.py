@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from retix.errors import GraphError
-from retix.ir import Attribute, Call, Constant, Function, Graph, Member, Model, Module, Node, Return, Value
+from retix.ir import Attribute, Call, Constant, Function, Graph, Member, Model, Module, Node, Return, Tensor, Value
 from tests.ir.models import make_chain, make_function, make_if_model, make_model
 
 
@@ -325,3 +325,38 @@ def test_nodes_of_another_copy_are_refused() -> None:
     model.fork()
     with pytest.raises(GraphError, match="another copy of graph 'net'"):
         model.root.set_result(before)
+
+
+def test_members_are_used_as_what_they_are() -> None:
+    """A parameter is not called, and a layer is not read; the model stays as it was."""
+    model = make_model(make_chain("Linear"))
+    model.root.add_member("scale", Tensor((1,), "torch.float32", Module("torch.ones", (1,))))
+    text = str(model)
+    with pytest.raises(GraphError, match="cannot call the member 'scale', a parameter"):
+        model.root.add(Call("scale"), [model.root.inputs[0]])
+    with pytest.raises(GraphError, match="cannot read the member 'linear', a module"):
+        model.root.node("linear").update_operation(Attribute("linear"))
+    assert str(model) == text
+
+
+def test_branches_of_an_empty_graph_use_its_members() -> None:
+    """A graph without nodes owns its branches like any other."""
+    model = make_if_model()
+    model.root.set_result(model.root.inputs[0])
+    for node in reversed(list(model.root.nodes)):
+        node.remove()
+    branch = model.fork().graph("net:then")
+    assert len(branch.scope) == 0
+    assert branch.scope.name == "net"
+    branch.node("conv").update_operation("torch.nn.Identity")
+
+
+def test_editing_a_branch_keeps_new_graphs() -> None:
+    """A branch that was put into a fork by hand is the one that is edited, although its owner is shared."""
+    fork = make_if_model().fork()
+    branch = Graph("net:then", "Net", region_of="net")
+    branch.set_result((branch.add_input("y"),))
+    fork.graphs["net:then"] = branch
+    assert fork.graph("net:else").scope is fork.root
+    assert fork.graph("net:then") is branch
+    assert branch.scope is fork.root

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from retix.errors import GraphError
 from retix.ir import Module, Open, Symbol, Value, format_arguments, format_literal
 from retix.ir.literal import find_illegal, literal_from_json, literal_to_json
-from tests.ir.models import make_open, unhurried
+from tests.ir.models import make_open
+from tests.ir.random_models import unhurried
 
 plain = st.none() | st.booleans() | st.integers() | st.floats() | st.complex_numbers() | st.text() | st.just(...)
 special = st.builds(Symbol, st.text()) | st.builds(

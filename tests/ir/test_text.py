@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from retix.ir.text import print_graph
 from tests.ir.models import make_rich_model
 
 EXPECTED = """\
@@ -46,3 +47,16 @@ graph cell (Net) takes %x {
 def test_printed_model() -> None:
     """A model prints the root first, each graph with members, nodes in order and result."""
     assert str(make_rich_model()) == EXPECTED
+
+
+def test_types() -> None:
+    """Dtype and shape stand where they are known; of several outputs, those of unknown type have a mark."""
+    graph = make_rich_model().root
+    graph.inputs[0].shape, graph.inputs[0].dtype = (2, 3), "torch.float32"
+    conv, table = graph.node("conv").output, graph.node("table").outputs[1]
+    conv.shape, conv.dtype = (), "torch.int64"
+    table.take_type(graph.inputs[0])
+    lines = print_graph(graph).splitlines()
+    assert lines[0] == "graph net (Net) takes %x: float32[2, 3] {"
+    assert "  %conv = .conv(%x)  -> int64[]" in lines
+    assert any(line.startswith("  %table, %result = ") and line.endswith("  -> ?, float32[2, 3]") for line in lines)

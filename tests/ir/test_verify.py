@@ -249,3 +249,69 @@ def test_long_chains_of_cells_are_no_recursion() -> None:
         graph.set_result(value)
         graphs.append(graph)
     make_model(*reversed(graphs)).verify()
+
+
+def make_verified() -> Model:
+    """A fork of a model that calls a cell, all of whose graphs are shared and known to be right."""
+    root = make_if_model().graphs
+    model = Model({**root, "cell": make_chain("Linear", name="cell")}, "net")
+    model.root.set_result(
+        model.root.add(Call(model.root.add_member("cell", Cell("cell"))), [model.root.inputs[0]]).output
+    )
+    fork = model.fork()
+    fork.verify()
+    assert all(graph.check is not None for graph in fork.graphs.values())
+    return fork
+
+
+def put_region(model: Model) -> None:
+    """The cell becomes a branch, past the editing calls."""
+    model.graphs["cell"] = Graph("cell", "Net", region_of="net")
+
+
+def put_owner(model: Model) -> None:
+    """The graph around the branches is another, without their members."""
+    model.graphs["net"] = make_chain("ReLU")
+
+
+AROUND: list[tuple[Callable[[Model], Any], str]] = [
+    (lambda m: m.graph("cell").add_input("mask"), "net, node x: it gives 1 values to 'cell', which takes 2"),
+    (lambda m: m.graphs.pop("cell"), "net: member 'cell': its graph 'cell' does not exist"),
+    (put_region, "net: member 'cell': its graph 'cell' is a branch of another graph"),
+    (lambda m: m.graphs.pop("net:else"), "net, node chosen: its branch 'net:else' does not exist"),
+    (lambda m: m.graph("net:then").set_result((1, 2)), "its branch 'net:then' has to return a tuple of 1"),
+    (lambda m: m.graph("net:then").add_input("y"), "it gives 1 values to 'net:then', which takes 2"),
+    (lambda m: m.root.members.pop("conv"), "net:then, node conv: it calls the member 'conv', which does not exist"),
+    (put_owner, "net:then, node conv: it calls the member 'conv', which does not exist"),
+    (lambda m: m.graphs.update(other=m.graphs["cell"]), "other: it is called 'cell' itself"),
+    (lambda m: m.graph("cell").members.update(linear=Member(Cell("net"))), "it contains itself"),
+]
+
+
+@pytest.mark.parametrize(("edit", "message"), AROUND, ids=[message for _, message in AROUND])
+def test_shared_graphs_are_checked_again(edit: Callable[[Model], Any], message: str) -> None:
+    """A shared graph that was right is wrong as soon as what it relies on around it has changed."""
+    model = make_verified()
+    edit(model)
+    assert any(message in str(violation) for violation in find_violations(model)), find_violations(model)
+    assert find_violations(model) == find_violations(model.copy())
+
+
+def test_what_is_wrong_stays_wrong() -> None:
+    """A shared graph in which something is wrong is reported every time, in every fork."""
+    model = make_model(make_chain("Conv2d"))
+    model.root.node("conv2d").op = Call("nope")
+    fork = model.fork()
+    assert len(find_violations(fork)) == len(find_violations(fork)) == len(find_violations(fork.fork())) == 1
+
+
+def test_deep_nesting_is_no_recursion() -> None:
+    """Three thousand cells within each other are verified and digested, which is deeper than Python's stack."""
+    graphs = [make_chain("ReLU", name="cell0")]
+    for index in range(1, 3_000):
+        graph = make_chain("Linear", name=f"cell{index}")
+        graph.members["linear"] = Member(Cell(f"cell{index - 1}"))
+        graphs.append(graph)
+    model = make_model(*reversed(graphs))
+    model.verify()
+    assert len(model.digest()) == 32

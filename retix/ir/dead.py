@@ -1,0 +1,82 @@
+"""Dead code, and how it is removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from retix.ir.effect import Effects
+from retix.ir.op import Cell
+from retix.ir.order import sort_below
+
+if TYPE_CHECKING:
+    from retix.ir.model import Model
+
+
+def remove_dead(model: Model) -> None:
+    """Take out nodes whose values nobody takes, members that no node uses, and graphs that no member is.
+
+    Nodes with effects stay, except where what they change is dead too; see `retix.ir.effect`.
+    """
+    effects = Effects(model)
+    for name in tuple(model.graphs):
+        if effects.summary(model.graphs[name]).idle and _remove_dead_nodes(name, effects, model):
+            effects = Effects(model)
+    _remove_unreachable(model)  # the branches of dead nodes use no members any more
+    used = _used_members(model, effects)
+    unused = [
+        name
+        for name, graph in model.graphs.items()
+        if graph.region_of is None and not used[name] >= graph.members.keys()
+    ]
+    for name in unused:
+        editable = model.graph(name)
+        editable.members = {key: m for key, m in editable.members.items() if key in used[name]}
+    if unused:
+        _remove_unreachable(model)
+
+
+def _remove_dead_nodes(name: str, effects: Effects, model: Model) -> bool:
+    """Whether there were any."""
+    shared = model.graphs[name]
+    live, _ = effects.live_nodes(shared)
+    if len(live) == len(shared):
+        return False
+    names = {node.name for node in shared.nodes} - {node.name for node in live}
+    for node in reversed(list(model.graph(name).nodes)):
+        if node.name in names:
+            node.remove()
+    return True
+
+
+def _used_members(model: Model, effects: Effects) -> dict[str, set[str]]:
+    used: dict[str, set[str]] = {name: set() for name in model.graphs}
+    for name, graph in model.graphs.items():
+        owner = graph.region_of or name
+        targets = effects.summary(graph).targets
+        used.get(owner, set()).update(targets)
+        for target in targets:
+            if "." in target:
+                for user, member in _lead_down(model, owner, target):
+                    used[user].add(member)
+    return used
+
+
+def _lead_down(model: Model, name: str, target: str) -> Iterator[tuple[str, str]]:
+    """For a part of a cell: yield the cell and that part of it, each with the graph it is a member of, and so on."""
+    while name in model.graphs:
+        graph = model.graphs[name]
+        yield name, target
+        cell = graph.find_cell(target)
+        op = graph.members[cell[0]].op if cell is not None else None
+        if cell is None or not isinstance(op, Cell):
+            return
+        yield name, cell[0]
+        name, target = op.graph, cell[1]
+
+
+def _remove_unreachable(model: Model) -> None:
+    graphs = model.graphs
+    reachable = set(sort_below([model.root_name], lambda name: graphs[name].branches() if name in graphs else ()))
+    for name in [name for name in graphs if name not in reachable]:
+        del graphs[name]
