@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from retix.codegen.expression import SUM, UNARY, Expression, call, infix, method, prefix
@@ -60,6 +61,8 @@ def _to(render: Render, args: Arguments, kwargs: Keywords) -> Expression | None:
 
 @form("aten::einsum")
 def _einsum(render: Render, args: Arguments, kwargs: Keywords) -> Expression | None:
+    if len(args) < 2:
+        return None
     equation, operands, *path = args
     if kwargs or any(item is not None for item in path) or not isinstance(operands, list):
         return None
@@ -70,6 +73,22 @@ def _einsum(render: Render, args: Arguments, kwargs: Keywords) -> Expression | N
 def _dropout_in_place(render: Render, args: Arguments, kwargs: Keywords) -> Expression:
     x, p, training = map(render, args)
     return call("F.dropout", [x], {"p": p, "training": training, "inplace": Expression("True")})
+
+
+def _feature_dropout(**more: Expression) -> Form:
+    """Dropout of whole channels: a function for each rank, which all apply one operator."""
+
+    def write(render: Render, args: Arguments, kwargs: Keywords) -> Expression:
+        x, p, training = args
+        shape = x.shape if isinstance(x, Value) else None
+        rank = len(shape) - 2 if shape is not None and len(shape) in (3, 4, 5) else 2
+        return call(f"F.dropout{rank}d", [render(x)], {"p": render(p), "training": render(training), **more})
+
+    return write
+
+
+form("aten::feature_dropout")(_feature_dropout())
+form("aten::feature_dropout_")(_feature_dropout(inplace=Expression("True")))
 
 
 @form("aten::elu")
@@ -92,7 +111,7 @@ def _reduce_pair(name: str) -> Form:
     return write
 
 
-def _spread(name: str) -> Form:
+def _spread(write_call: Callable[..., Expression]) -> Form:
     """``std`` and ``var``: of all or along dimensions, biased or not."""
 
     def write(render: Render, args: Arguments, kwargs: Keywords) -> Expression:
@@ -102,9 +121,19 @@ def _spread(name: str) -> Form:
         dims = named.get("dim")
         if isinstance(dims, list):
             named["dim"] = dims[0] if len(dims) == 1 else tuple(dims)
-        return method(render(receiver), name, [], _write_named(render, named))
+        return write_call(render(receiver), _write_named(render, named))
 
     return write
+
+
+@form("aten::cdist")
+def _cdist(render: Render, args: Arguments, kwargs: Keywords) -> Expression:
+    left, right, *rest = args
+    named = {**dict(zip(("p", "compute_mode"), rest, strict=False)), **kwargs}
+    mode = named.pop("compute_mode", None)
+    if mode:
+        named["compute_mode"] = ("use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")[mode - 1]
+    return call("torch.cdist", [render(left), render(right)], _write_named(render, named))
 
 
 def _clamp(name: str) -> Form:
@@ -123,8 +152,10 @@ for _name in ("clamp", "clamp_"):
     form(f"aten::{_name}")(_clamp(_name))
 for _name in ("max", "min"):
     form(f"aten::{_name}")(_reduce_pair(_name))
-for _name in ("std", "var"):
-    form(f"aten::{_name}")(_spread(_name))
+form("aten::std")(_spread(lambda x, named: method(x, "std", [], named)))
+form("aten::var")(_spread(lambda x, named: method(x, "var", [], named)))
+form("aten::std_mean")(_spread(lambda x, named: call("torch.std_mean", [x], named)))
+form("aten::var_mean")(_spread(lambda x, named: call("torch.var_mean", [x], named)))
 
 
 def _norm(name: str) -> Form:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from retix.codegen.body import Body
@@ -11,7 +11,8 @@ from retix.codegen.forward import write_forward
 from retix.codegen.imports import Imports
 from retix.codegen.literal import write_literal
 from retix.codegen.member import MemberNames, make_member
-from retix.codegen.template import MISSING, Hole, HoleWriter, Parameter, fill, find_parameters, write_list
+from retix.codegen.parameter import MISSING, Hole, Parameter, find_parameters
+from retix.codegen.template import HoleWriter, Template, fill, write_list
 from retix.ir import Call, Cell, Graph, Model, Tensor
 
 _CLASS = re.compile("\2(\\d+)\2")
@@ -25,12 +26,14 @@ class Draft:
         graph: The graph.
         definitions: The statements of ``__init__``, with holes.
         holes: What fills the holes.
+        owners: For each hole, the member that it is part of.
         body: Its ``forward``.
     """
 
     graph: Graph
     definitions: list[str]
     holes: list[Hole]
+    owners: list[str]
     body: Body
 
     @property
@@ -61,15 +64,20 @@ class ClassBook:
 
     Args:
         model: The model.
+        twins: For each of its graphs, the one that is written for it.
         imports: Collects what they need.
     """
 
-    def __init__(self, model: Model, imports: Imports) -> None:
+    def __init__(self, model: Model, twins: Mapping[str, str], imports: Imports) -> None:
         self._model = model
+        self._twins = twins
+        self._bodies: dict[str, Body] = {}
+        self._known: dict[tuple[str, str, str], Template] = {}
         self._imports = imports
         self._classes: list[Class] = []
         self._by_graph: dict[str, int] = {}
-        self.members = {g.name: MemberNames(g) for g in model.graphs.values() if g.region_of is None}
+        names = {twin: MemberNames(model.graphs[twin].members) for twin in twins.values()}
+        self.members = {name: names[twin] for name, twin in twins.items() if name in model.graphs}
         for level in _levels(model):
             self._settle([self._draft(model.graphs[name]) for name in level if self._needs_class(name)])
 
@@ -77,10 +85,19 @@ class ClassBook:
         return name == self._model.root_name or read_chain(self._model.graphs[name]) is None
 
     def _draft(self, graph: Graph) -> Draft:
-        writer = HoleWriter(self._imports, self._write_cell)
-        names = self.members[graph.name]
-        definitions = list(names.definitions(writer))
-        return Draft(graph, definitions, writer.holes, write_forward(graph, self._model, names, self._imports))
+        writer = HoleWriter(self._imports, self._write_cell, self._known)
+        definitions: list[str] = []
+        owners: list[str] = []
+        for name, definition in self.members[graph.name].definitions(graph.members, writer):
+            definitions.append(definition)
+            owners += [name] * (len(writer.holes) - len(owners))
+        return Draft(graph, definitions, writer.holes, owners, self._write_forward(self._twins[graph.name]))
+
+    def _write_forward(self, name: str) -> Body:
+        if name not in self._bodies:
+            graph = self._model.graphs[name]
+            self._bodies[name] = write_forward(graph, self._model, self.members[name], self._imports)
+        return self._bodies[name]
 
     def _write_cell(self, name: str, writer: HoleWriter) -> str:
         graph = self._model.graphs[name]
@@ -97,7 +114,7 @@ class ClassBook:
         for draft in drafts:
             groups.setdefault(draft.key, []).append(draft)
         for group in groups.values():
-            parameters = find_parameters([draft.holes for draft in group])
+            parameters = find_parameters([draft.holes for draft in group], group[0].owners)
             if parameters is not None:
                 self._add(group, parameters)
                 continue
@@ -155,9 +172,12 @@ class ClassBook:
         if made.draft.definitions:
             body.add(f"def __init__({', '.join(['self', *map(self._write_parameter, made.parameters)])}):", 1)
             body.add("super().__init__()", 2)
-            for definition in made.draft.definitions:
-                text = fill(definition, made.draft.holes, made.parameters, self._imports)
-                body.add(_CLASS.sub(lambda match: self._classes[int(match[1])].name, text), 2)
+            for parameter in made.parameters:
+                for statement in parameter.statements:
+                    body.add(statement, 2)
+            text = fill("\n".join(made.draft.definitions), made.draft.holes, made.parameters, self._imports)
+            for definition in _CLASS.sub(lambda match: self._classes[int(match[1])].name, text).split("\n"):
+                body.add(definition, 2)
             for statement in ending:
                 body.add(statement, 2)
             body.add("", 0)

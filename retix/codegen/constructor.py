@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from dataclasses import replace
 from typing import Any
 
@@ -31,7 +33,7 @@ _POSITIONAL: dict[str, tuple[str, ...]] = {
     "PixelShuffle": ("upscale_factor",),
     "PixelUnshuffle": ("downscale_factor",),
 }
-_INITIALIZERS = {"normal_": ("tensor", "mean", "std"), "uniform_": ("tensor", "low", "high")}
+_INITIALIZERS = {"normal_": ("tensor", "mean", "std"), "uniform_": ("tensor", "a", "b")}
 
 _CONVOLUTION: dict[str, Any] = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}
 _DEFAULTS: dict[str, dict[str, Any]] = {
@@ -46,8 +48,12 @@ def arrange(module: Module) -> Module:
     home, _, name = module.type.rpartition(".")
     if module.type in _SPREAD:
         return _spread_size(module)
-    if module.type in ("torch.tensor", "torch.arange"):
+    if module.type in ("torch.tensor", "torch.full"):
+        return _shorten_numbers(_without_dtype(module))
+    if module.type == "torch.arange":
         return _without_dtype(module)
+    if home == "torch.nn.init":
+        return _without_mean(module)
     if home != "torch.nn":
         return module
     args, kwargs = list(module.args), dict(module.kwargs)
@@ -86,6 +92,34 @@ def _without_dtype(module: Module) -> Module:
     if module.kwargs.get("dtype") != Symbol("torch.int64") or not all(map(_is_whole, module.args)):
         return module
     return replace(module, kwargs={name: value for name, value in module.kwargs.items() if name != "dtype"})
+
+
+def _without_mean(module: Module) -> Module:
+    if not module.type.endswith(".normal_") or len(module.args) != 3 or module.args[1] != 0:
+        return module
+    return replace(module, args=module.args[:1], kwargs={"std": module.args[2]})
+
+
+def _shorten_numbers(module: Module) -> Module:
+    """``0.1`` for the number of 32 bits that is nearest to it, of which a tensor's own text has more digits."""
+    if module.kwargs:
+        return module
+    *size, values = module.args
+    return replace(module, args=(*size, _shorten(values)))
+
+
+def _shorten(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_shorten, value))
+    if not isinstance(value, float) or not math.isfinite(value):
+        return value
+    shorter = (float(f"{value:.{digits}g}") for digits in range(1, 10))
+    return next((number for number in shorter if _round(number) == _round(value)), value)
+
+
+def _round(number: float) -> bytes:
+    """The nearest number of 32 bits."""
+    return struct.pack("f", number)
 
 
 def _is_whole(item: Any) -> bool:

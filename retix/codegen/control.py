@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from retix.codegen.condition import match_condition
 from retix.codegen.expression import NOT, Expression, prefix
+from retix.codegen.index import is_operator
 from retix.codegen.plan import make_plan
+from retix.codegen.repetition import CONTAINER
 from retix.codegen.scope import strip_number
 from retix.errors import GenerationError
 from retix.ir import Graph, If, Loop, Node, Value
@@ -209,7 +212,9 @@ def _write_for(
         name = _unused(writer, counter, strip_number(counter.name), names)
         writer.scope.hold(counter, name)
         writer.scope.keep(counter)
-    writer.body.add(f"for {name} in range({writer.render(trips)}):", depth, _place(node))
+    items = writer.render(trips)
+    is_container = isinstance(trips, Value) and is_operator(trips.producer, CONTAINER)
+    writer.body.add(f"for {name} in {items if is_container else f'range({items})'}:", depth, _place(node))
     _write_round(writer, region, names, depth + 1, frozenset())
 
 
@@ -233,13 +238,17 @@ def _write_while(
     """``while condition:`` where the condition is the same before and at the end of the body; else with a flag."""
     goes_on, *results = region.result.args[0]
     leaves = dict(zip(map(id, results), names, strict=True))
-    tree = _match(begin, goes_on, [*zip(carried, results, strict=True), *_captured(node, region)])
+    given = zip(node.args[2 + len(carried) :], region.inputs[1 + len(carried) :], strict=True)
+    tree = match_condition(begin, goes_on, [*zip(carried, results, strict=True), *given])
     if tree is not None:
 
         def read(value: Value) -> Expression:
             if id(value) in leaves:
                 return Expression(leaves[id(value)])
-            return writer.steps.write(value.producer, read) if value.producer is not None else writer.render(value)
+            if value.producer is not None:
+                return writer.steps.write(value.producer, read)
+            known = writer.bound.get(value)
+            return writer.render(known) if known is not None else Expression(writer.scope.names[value])
 
         writer.body.add(f"while {writer.steps.write_literal(goes_on, read)}:", depth, _place(node))
         _write_round(writer, region, names, depth + 1, frozenset(tree))
@@ -249,30 +258,3 @@ def _write_while(
     writer.body.add(f"{flag} = {writer.render(begin)}", depth, _place(node))
     writer.body.add(f"while {flag}:", depth, _place(node))
     _write_round(writer, region, [flag, *names], depth + 1, frozenset())
-
-
-def _captured(node: Node, region: Graph) -> list[tuple[Any, Any]]:
-    """What a loop takes unchanged from around it, and the inputs that it becomes."""
-    given = node.args[2:]
-    return list(zip(given[len(node.outputs) :], region.inputs[1 + len(node.outputs) :], strict=True))
-
-
-def _match(outer: Any, inner: Any, pairs: list[tuple[Any, Any]]) -> list[Node] | None:
-    """The nodes that compute ``inner`` as ``outer`` is computed, where ``pairs`` stand for each other; None if not."""
-    if any(outer is left and inner is right for left, right in pairs):
-        return []
-    if not isinstance(outer, Value) or not isinstance(inner, Value):
-        same = type(outer) is type(inner) and not isinstance(outer, Value) and outer == inner
-        return [] if same else None
-    left, right = outer.producer, inner.producer
-    if left is None or right is None or left.op != right.op or len(outer.uses) != 1 or len(inner.uses) != 1:
-        return None
-    if len(left.args) != len(right.args) or left.kwargs != right.kwargs or outer.variable is not None:
-        return None
-    nodes = [right]
-    for mine, theirs in zip(left.args, right.args, strict=True):
-        found = _match(mine, theirs, pairs)
-        if found is None:
-            return None
-        nodes += found
-    return nodes

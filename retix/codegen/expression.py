@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -94,18 +93,18 @@ def method(
 def quote(text: str) -> str:
     """A string literal as formatters like it: in double quotes unless that needs more escapes."""
     plain = repr(text)
-    if '"' in text and "'" not in text:
-        return plain
-    return json.dumps(text) if text.isprintable() and text.isascii() else f'"{plain[1:-1]}"'.replace('""', '"')
+    inner = plain[1:-1].replace("\\'", "'")
+    mark = "'" if text.count('"') > text.count("'") else '"'
+    return mark + inner.replace(mark, f"\\{mark}") + mark
 
 
 def number(value: bool | int | float | complex) -> Expression:  # each is written in its own way
     """A number, such that reading it back gives the same number."""
     if isinstance(value, bool):
         return Expression(str(value))
-    if isinstance(value, float) and not math.isfinite(value):
-        return call("float", [quote(str(value))])
     if isinstance(value, complex):
-        return Expression(f"complex({value.real!r}, {value.imag!r})", CALL)
-    text = repr(value)
+        return call("complex", [number(value.real), number(value.imag)])
+    if isinstance(value, float) and not math.isfinite(value):
+        return call("float", [quote(str(float(value)))])
+    text = repr(float(value) if isinstance(value, float) else int(value))
     return Expression(text, UNARY if text.startswith("-") else ATOM)

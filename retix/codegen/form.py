@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from retix.codegen.expression import Expression, call, infix, method
+from retix.codegen.expression import CALL, Expression, call, infix, method
 from retix.ir import Value
 
 Arguments: TypeAlias = list[Any]
@@ -83,6 +83,8 @@ def describe(home: str, line: str, has_input: bool = True) -> None:
         if home == "method" and not isinstance(receiver[0], Value):
             return None
         written = write_arguments(parameters, args[len(receiver) :], kwargs, render)
+        if written is None:
+            return None
         if home == "method":
             return method(render(receiver[0]), name, *written)
         return call(f"{home}.{name}", *written)
@@ -92,8 +94,11 @@ def describe(home: str, line: str, has_input: bool = True) -> None:
 
 def write_arguments(
     parameters: list[Parameter], args: Arguments, kwargs: Keywords, render: Render
-) -> tuple[list[Expression], dict[str, Expression]]:
-    """Positional and keyword arguments as they are written; what comes behind a keyword is a keyword too."""
+) -> tuple[list[Expression], dict[str, Expression]] | None:
+    """Positional and keyword arguments as they are written; what comes behind a keyword is a keyword too.
+
+    Returns None where the name of such an argument is not known.
+    """
     plain: list[Expression] = []
     named: dict[str, Expression] = {}
     known = {parameter.name: parameter for parameter in parameters}
@@ -104,6 +109,8 @@ def write_arguments(
         written = parameter.write(value, render)
         if parameter.name and ("=" in parameter.marks or named or "-" in parameter.marks):
             (named[parameter.name],) = written
+        elif named:
+            return None
         else:
             plain += written
     for name, value in kwargs.items():
@@ -122,6 +129,15 @@ def as_infix(operator: str, precedence: int, fallback: str) -> Form:
         if not any(isinstance(item, Value) for item in args):
             return None
         return infix(render(args[0]), operator, render(args[1]), precedence)
+
+    return write
+
+
+def as_attribute(name: str) -> Form:
+    """An attribute of the only operand."""
+
+    def write(render: Render, args: Arguments, kwargs: Keywords) -> Expression:
+        return Expression(f"{render(args[0]).within(CALL)}.{name}", CALL)
 
     return write
 

@@ -9,12 +9,14 @@ from retix.codegen.control import write_if, write_loop
 from retix.codegen.expression import Expression
 from retix.codegen.imports import Imports
 from retix.codegen.index import is_operator
+from retix.codegen.layout import INDENT, WIDTH
+from retix.codegen.literal import write_literal
 from retix.codegen.member import MemberNames
 from retix.codegen.plan import Plan, make_plan
 from retix.codegen.python_form import write_index
 from retix.codegen.scope import Scope, strip_number, suggest_name
 from retix.codegen.step import StepWriter
-from retix.ir import Graph, If, Loop, Model, Node, Value
+from retix.ir import Graph, If, Loop, Model, Node, Symbol, Value
 
 _RESERVED = {"self", "torch", "nn", "F", "math"}
 _AUGMENTED = {"aten::add_": "+=", "aten::sub_": "-=", "aten::mul_": "*=", "aten::div_": "/="}
@@ -23,18 +25,30 @@ _AUGMENTED = {"aten::add_": "+=", "aten::sub_": "-=", "aten::mul_": "*=", "aten:
 def write_forward(graph: Graph, model: Model, members: MemberNames, imports: Imports) -> Body:
     """The signature and body of ``forward``, indented for a class."""
     body = Body()
+    _note_symbols(graph, model, imports)
     writer = ForwardWriter(model, StepWriter(members, imports), Scope({*_RESERVED, *imports.names}), body)
     plan = make_plan(graph, writer.steps, 2)
     writer.enter(graph, plan)
     for value in graph.inputs:
         writer.scope.keep(value)  # two inputs never share a name
     parameters = [writer.scope.declare(value, value.variable or strip_number(value.name)) for value in graph.inputs]
-    for value in graph.inputs:
+    for index, value in enumerate(graph.inputs):
         writer.scope.release(value, plan)
+        if all(later.default is not ... for later in graph.inputs[index:]):
+            parameters[index] += f"={write_literal(value.default, imports)}"
     body.add(f"def forward({', '.join(['self', *parameters])}):", 1)
     writer.write(graph, 2)
     imports.note("\n".join(body.lines))
     return body
+
+
+def _note_symbols(graph: Graph, model: Model, imports: Imports) -> None:
+    """Import the classes that ``forward`` uses first, so that no variable gets the name of one."""
+    for part in model.graphs.values():
+        if part is graph or part.region_of == graph.name:
+            for node in part.nodes:
+                if is_operator(node, "python::call", "python::apply") and isinstance(node.args[0], Symbol):
+                    imports.name(node.args[0].name)
 
 
 class ForwardWriter:
@@ -76,12 +90,14 @@ class ForwardWriter:
             return self.steps.write(value.producer, self._render_value)
         return Expression(self.scope.names[value])
 
-    def _render_result(self, result: Any) -> str:
-        """What is returned, without the parentheses that a tuple may do without."""
+    def _write_return(self, result: Any, depth: int) -> str:
+        """What is returned, without the parentheses that a tuple may do without where it fits on the line."""
         text = self.render(result).text
         while isinstance(result, Value) and result in self.bound:
             result = self.bound[result]
-        return text[1:-1] if isinstance(result, tuple) and len(result) > 1 else text
+        bare = f"return {text[1:-1]}"
+        fits = len(INDENT) * depth + len(bare) <= WIDTH
+        return bare if fits and isinstance(result, tuple) and len(result) > 1 else f"return {text}"
 
     # -- statements ---------------------------------------------------------------------------------------------
 
@@ -99,7 +115,7 @@ class ForwardWriter:
         """One statement that is no ``if``."""
         place = self._find_place(node)
         if node is node.graph.result:
-            self.body.add(f"return {self._render_result(node.args[0])}", depth, place)
+            self.body.add(self._write_return(node.args[0], depth), depth, place)
         elif isinstance(node.op, If):
             write_if(self, node, node.op, depth)
         elif isinstance(node.op, Loop):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from retix.codegen.body import Body
 from retix.codegen.classes import ClassBook, read_chain
 from retix.codegen.idiom import restore_idioms
 from retix.codegen.imports import Imports
+from retix.codegen.repetition import restore_loops
 from retix.codegen.source import Source
+from retix.codegen.twin import find_twins
 from retix.ir import Cell, Model, Module, Tensor, remove_dead
 
 
@@ -23,14 +25,28 @@ def generate(model: Model) -> Source:
     """
     live = model.fork()
     remove_dead(live)
-    restore_idioms(live)
+    twins = find_twins(live)
+    restore_idioms(live, set(twins.values()))
     remove_dead(live)
+    _drop_members(live, twins)
+    for name in dict.fromkeys(twins.values()):
+        restore_loops(live, live.graphs[name])
     imports = Imports(live.sources)
     _register_sources(live, imports)
-    book = ClassBook(live, imports)
-    names = dict(_state_names(live, book, live.root_name, "", ""))
+    book = ClassBook(live, twins, imports)
+    names: dict[str, str] = {}
+    _note_state(live, book, live.root_name, "", "", names)
     classes = list(book.write(list(_ties(live, names))))
     return _assemble(classes, imports, names)
+
+
+def _drop_members(model: Model, twins: Mapping[str, str]) -> None:
+    """Take from each graph the members that its twin does without since it was rewritten."""
+    for name, twin in twins.items():
+        kept = model.graphs[twin].members
+        if len(model.graphs[name].members) > len(kept):
+            graph = model.graph(name)
+            graph.members = {key: member for key, member in graph.members.items() if key in kept}
 
 
 def _register_sources(model: Model, imports: Imports) -> None:
@@ -58,23 +74,34 @@ def _assemble(classes: list[tuple[str, Body]], imports: Imports, names: dict[str
 # -- names of the state -----------------------------------------------------------------------------------------
 
 
-def _state_names(model: Model, book: ClassBook, graph_name: str, prefix: str, origin: str) -> Iterator[tuple[str, str]]:
-    """Yield, for each parameter and buffer, its path here and in the base model."""
+def _note_state(
+    model: Model, book: ClassBook, graph_name: str, prefix: str, origin: str, found: dict[str, str]
+) -> None:
+    """Note, for each parameter and buffer of a graph, its path here and in the base model.
+
+    Args:
+        model: The model.
+        book: Knows the names of members.
+        graph_name: The graph.
+        prefix: What paths of the generated model begin with: empty, or ending in a dot.
+        origin: What paths of the base model begin with.
+        found: Receives them.
+    """
     graph = model.graphs[graph_name]
     chain = read_chain(graph) if graph_name != model.root_name else None
     for name, member in graph.members.items():
         here = str(chain.index(name)) if chain is not None else book.members[graph_name].state_prefix(name)
         if here is None or member.origin is None:
             continue
-        path, base = _join(prefix, here), _join(origin, member.origin)
+        path, base = prefix + here, origin + member.origin
         match member.op:
             case Cell(child):
-                yield from _state_names(model, book, child, path, base)
+                _note_state(model, book, child, f"{path}.", f"{base}.", found)
             case Module():
-                yield from ((f"{path}.{key}", f"{base}.{key}") for key in _state_of(member.op))
+                found.update((f"{path}.{key}", f"{base}.{key}") for key in _state_of(member.op))
             case Tensor(kind=kind, persistent=persistent):
                 if kind == "parameter" or (kind == "buffer" and persistent):
-                    yield path, base
+                    found[path] = base
 
 
 def _ties(model: Model, names: dict[str, str]) -> Iterator[str]:
@@ -83,10 +110,6 @@ def _ties(model: Model, names: dict[str, str]) -> Iterator[str]:
         here = [path for path, base in names.items() if base in group]
         for other in here[1:]:
             yield f"self.{_attribute(other)} = self.{_attribute(here[0])}"
-
-
-def _join(prefix: str, name: str) -> str:
-    return f"{prefix}.{name}" if prefix else name
 
 
 # A choice may have switched off what the base model has: argument, and the names that go with it when it is False.
@@ -98,7 +121,9 @@ _SWITCHES = {
 }
 
 
-def _state_of(module: Module) -> Iterator[str]:
+def _state_of(module: Module) -> Iterable[str]:
+    if False not in module.kwargs.values():
+        return module.state
     off = {name for switch, names in _SWITCHES.items() if module.kwargs.get(switch) is False for name in names}
     return (name for name in module.state if name not in off)
 

@@ -5,84 +5,51 @@ Each function edits a fork that is about to be written, and changes nothing of w
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from retix.codegen.index import GETITEM, is_operator, join_indexing, tidy_indexing, write_assignments
-from retix.ir import Call, Function, Graph, If, Model, Module, Node, Value
+from retix.codegen.logic import restore_logic
+from retix.codegen.result import join_tuples, unpack_results
+from retix.ir import Function, Graph, If, Model, Node, Value
 
-# What torch's layers with several results return: a name for each, as torch's documentation calls them.
-_RESULTS: dict[str, tuple[Any, ...]] = {
-    "torch.nn.LSTM": ("output", ("hidden", "cell")),
-    "torch.nn.GRU": ("output", "hidden"),
-    "torch.nn.RNN": ("output", "hidden"),
-    "torch.nn.LSTMCell": ("hidden", "cell"),
-    "torch.nn.MultiheadAttention": ("attn_output", "attn_weights"),
+_POOLS = {
+    f"aten::{name}": Function(single)
+    for rank in (1, 2, 3)
+    for name, single in (
+        (f"adaptive_max_pool{rank}d", f"retix::adaptive_max_pool{rank}d"),
+        (f"max_pool{rank}d_with_indices", f"aten::max_pool{rank}d"),
+    )
 }
+"""Operators that also say where they found the largest, and what gives the largest alone."""
 
 
-def restore_idioms(model: Model) -> None:
-    """Rewrite every graph of the model."""
+def restore_idioms(model: Model, names: Collection[str]) -> None:
+    """Rewrite graphs of the model, with their branches.
+
+    Args:
+        model: The model.
+        names: Which of its graphs.
+    """
     for name in tuple(model.graphs):
+        owner_name = model.graphs[name].region_of or name
+        if owner_name not in names:
+            continue
         graph = model.graph(name)
-        owner = model.graphs[graph.region_of] if graph.region_of is not None else graph
+        owner = model.graphs[owner_name]
+        restore_logic(model, graph)
         join_indexing(graph)
         write_assignments(graph, owner)
         tidy_indexing(graph)
+        join_tuples(graph, owner)
         unpack_results(graph, owner)
         restore_normalize(graph)
+        restore_pools(graph)
         restore_shapes(graph)
         restore_devices(graph)
         for node in graph.nodes:
             if isinstance(node.op, If):
                 _drop_bool(node)
-
-
-def unpack_results(graph: Graph, owner: Graph) -> None:
-    """Write ``attn, _ = self.attn(…)`` where the parts of a layer's result are taken one by one."""
-    for node in list(graph.nodes):
-        member = owner.members.get(node.op.target) if isinstance(node.op, Call) else None
-        if member is None or not isinstance(member.op, Module) or len(node.outputs) != 1:
-            continue
-        names = _RESULTS.get(member.op.type)
-        if names is not None and _is_taken_apart(node.output, len(names)):
-            made = graph.add(
-                node.op,
-                node.args,
-                node.kwargs,
-                name=node.name,
-                output_names=[name if isinstance(name, str) else "state" for name in names],
-                before=node,
-                location=node.location,
-            )
-            _redirect(node.output, made.outputs)
-            node.remove()
-            for value, inner in zip(made.outputs, names, strict=True):
-                if isinstance(inner, tuple) and _is_taken_apart(value, len(inner)):
-                    _unpack(graph, value, inner)
-
-
-def _is_taken_apart(value: Value, count: int) -> bool:
-    return bool(value.uses) and all(
-        is_operator(user, "python::getitem") and user.args[0] is value and user.args[1] in range(count)
-        for user in value.uses
-    )
-
-
-def _redirect(value: Value, parts: tuple[Value, ...]) -> None:
-    for user in value.uses:
-        part = parts[user.args[1]]
-        part.variable = part.variable or user.output.variable
-        user.graph.erase(user, part)
-
-
-def _unpack(graph: Graph, value: Value, names: tuple[str, ...]) -> None:
-    first = min((user for user in value.uses), key=lambda user: [n is user for n in graph.nodes].index(True))
-    made = graph.add(Function("python::unpack"), (value,), output_names=names, before=first, location=first.location)
-    for user in value.uses:
-        if user is not made:
-            part = made.outputs[user.args[1]]
-            part.variable = part.variable or user.output.variable
-            graph.erase(user, part)
 
 
 def restore_normalize(graph: Graph) -> None:
@@ -120,6 +87,19 @@ def _producers(value: Any, *names: str) -> list[Node] | None:
     return chain
 
 
+def restore_pools(graph: Graph) -> None:
+    """Let a pooling by the largest give one result where nobody asks where that was found."""
+    for node in list(graph.nodes):
+        function = _POOLS.get(node.op.name) if isinstance(node.op, Function) else None
+        if function is None or len(node.outputs) != 2 or node.outputs[1].uses:
+            continue
+        made = graph.add(function, node.args, node.kwargs, name=node.name, before=node, location=node.location).output
+        made.variable = node.outputs[0].variable
+        made.take_type(node.outputs[0])
+        node.outputs[0].replace_by(made)
+        node.remove()
+
+
 def restore_shapes(graph: Graph) -> None:
     """Write ``x.shape[2:4]`` for a list of sizes that follow each other."""
     for node in [*graph.nodes, graph.result]:
@@ -146,7 +126,8 @@ def _read_shape(item: Any) -> tuple[Value, int, int] | None:
 
 def _replace_list(graph: Graph, node: Node, item: list[Value], value: Value, first: int, last: int) -> None:
     shape = graph.add(Function("aten::size"), (value,), name="shape", before=node, location=node.location).output
-    bounds = slice(first or None, None if last == -1 else last + 1)
+    is_last = last == -1 or (value.shape is not None and last + 1 == len(value.shape))
+    bounds = slice(first or None, None if is_last else last + 1)
     sizes = graph.add(GETITEM, (shape, bounds), name="shape", before=node, location=node.location).output
     args = [sizes if part is item else part for part in node.args]
     node.set_arguments(args, {key: sizes if part is item else part for key, part in node.kwargs.items()})

@@ -46,9 +46,9 @@ class Imports:
         if module == "torch.nn.init":
             self._add("nn", _NN)
             return f"nn.init.{thing}"
-        if module == "torch":
+        if module in ("torch", "torch.return_types"):
             self._add("torch", "import torch")
-            return f"torch.{thing}"
+            return qualified
         return self._import_thing(module, thing)
 
     def note(self, text: str) -> None:

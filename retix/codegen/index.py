@@ -12,6 +12,8 @@ from retix.ir import Attribute, Function, Graph, Node, Tensor, Value, find_value
 
 _END = 2**63 - 1
 _ALL = slice(None)
+_SKIPPED = slice(None, None, 1)
+"""A dimension that no step of the chain looks at: the user may have skipped it by an ellipsis."""
 _AUGMENTED = {"aten::add_": "+=", "aten::sub_": "-=", "aten::mul_": "*=", "aten::div_": "/="}
 
 GETITEM = Function("python::getitem")
@@ -51,10 +53,22 @@ def tidy_indexing(graph: Graph) -> None:
             if node.output.variable is None:
                 graph.erase(node, base)
             continue
-        node.set_arguments((base, _tidied(items)))
+        node.set_arguments((base, _tidied(items, base)))
 
 
-def _tidied(items: tuple[Any, ...]) -> Any:
+def _restore_ellipsis(items: tuple[Any, ...], base: Value) -> tuple[Any, ...]:
+    """``...`` for dimensions that were skipped, up to items that reach to the last one of a value of known shape."""
+    start = next((place for place, item in enumerate(items) if item != _SKIPPED), 0)
+    rest = items[start:]
+    n_dims = sum(item is not None for item in items)
+    reaches = base.shape is not None and n_dims == len(base.shape) and _ALL not in rest[-1:]
+    if start and reaches and _SKIPPED not in rest and all(isinstance(item, (slice, int, Value)) for item in rest):
+        return (Ellipsis, *rest)
+    return tuple(_ALL if item == _SKIPPED else item for item in items)
+
+
+def _tidied(items: tuple[Any, ...], base: Value) -> Any:
+    items = _restore_ellipsis(items, base)
     if items[0] is not Ellipsis and not all(item is None or _is_all(item) for item in items):
         while _is_all(items[-1]):
             items = items[:-1]
@@ -62,7 +76,7 @@ def _tidied(items: tuple[Any, ...]) -> Any:
 
 
 def _is_all(item: Any) -> bool:
-    return isinstance(item, slice) and item == _ALL
+    return isinstance(item, slice) and item in (_ALL, _SKIPPED)
 
 
 Step = tuple[int, Any] | list[Any]
@@ -116,7 +130,7 @@ def _first(step: Step) -> tuple[Any, ...]:
     dim, item = step
     if dim < 0:
         return (Ellipsis, item, *(_ALL,) * (-dim - 1))
-    return (*(_ALL,) * dim, item)
+    return (*(_SKIPPED,) * dim, item)
 
 
 def _join(base: Value, step: Step, advanced: set[Value]) -> tuple[Value, tuple[Any, ...]] | None:
@@ -139,7 +153,7 @@ def _put(items: tuple[Any, ...], places: list[int], dim: int, item: Any) -> tupl
     if dim < 0:
         return None
     if dim >= len(places):
-        return (*items, *(_ALL,) * (dim - len(places)), item)
+        return (*items, *(_SKIPPED,) * (dim - len(places)), item)
     place = places[dim]
     if item is None:
         return (*items[:place], None, *items[place:])
@@ -174,10 +188,12 @@ def _assign(graph: Graph, node: Node, owner: Graph) -> None:
     augmented = _read_augmented(value, base, items)
     if augmented is None:
         written = _plain_number(value, owner)
-        graph.add(SETITEM, (base, _tidied(items), written), before=node, n_outputs=0, location=node.location)
+        graph.add(SETITEM, (base, _tidied(items, base), written), before=node, n_outputs=0, location=node.location)
     else:
         operator, operand = augmented
-        graph.add(SETITEM, (base, _tidied(items), operand, operator), before=node, n_outputs=0, location=node.location)
+        graph.add(
+            SETITEM, (base, _tidied(items, base), operand, operator), before=node, n_outputs=0, location=node.location
+        )
     node.remove()
     place.remove()
     if augmented is not None:
@@ -210,7 +226,7 @@ def _put_indices(graph: Graph, node: Node, owner: Graph) -> None:
     if joined is not None and node.output.uses:
         return
     node.output.replace_by(base)
-    arguments = (base, _tidied(items), _plain_number(value, owner))
+    arguments = (base, _tidied(items, base), _plain_number(value, owner))
     graph.add(SETITEM, arguments, before=node, n_outputs=0, location=node.location)
     node.remove()
     if joined is not None:

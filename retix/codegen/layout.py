@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 WIDTH = 88
 INDENT = "    "
 
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
+_MARK = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|([()\[\]{},])""")
+_CLAUSE = " for _ in range("
+"""What follows the item of the only comprehensions that are written."""
 
 
 def break_statement(statement: str, depth: int, trailing: int = 0) -> list[str]:
@@ -32,9 +37,14 @@ def break_statement(statement: str, depth: int, trailing: int = 0) -> list[str]:
     if len(inner) + len(content) <= WIDTH:
         return [margin + head, inner + content, margin + tail]
     lines = [margin + head]
+    clause = content.rfind(_CLAUSE)
+    if len(items) == 1 and clause > 0 and content[:clause].count("(") == content[:clause].count(")"):
+        lines += break_statement(content[:clause], depth + 1)  # a comprehension has no commas
+        return [*lines, *break_statement(content[clause + 1 :], depth + 1), margin + tail]
+    comma = "" if len(items) == 1 and items[0][-1] in ")]}" and not content.endswith(",") else ","
     for item in items:
-        lines += break_statement(item, depth + 1, trailing=1)
-        lines[-1] += ","
+        lines += break_statement(item, depth + 1, trailing=len(comma))
+        lines[-1] += comma
     return [*lines, margin + tail]
 
 
@@ -69,20 +79,5 @@ def _split_items(content: str) -> list[str]:
 
 
 def _code(text: str) -> list[tuple[int, str]]:
-    """The characters outside string literals, with their places."""
-    found: list[tuple[int, str]] = []
-    quote = ""
-    index = 0
-    while index < len(text):
-        char = text[index]
-        if quote:
-            if char == "\\":
-                index += 1
-            elif char == quote:
-                quote = ""
-        elif char in "'\"":
-            quote = char
-        else:
-            found.append((index, char))
-        index += 1
-    return found
+    """The brackets and commas outside string literals, with their places."""
+    return [(match.start(), match[1]) for match in _MARK.finditer(text) if match[1]]

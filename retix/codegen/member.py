@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from retix.codegen.expression import quote
 from retix.codegen.template import HoleWriter, write_list
 from retix.errors import GenerationError
-from retix.ir import Cell, Graph, LayerChoice, Member, Module, Tensor
+from retix.ir import Cell, LayerChoice, Member, Module, Tensor
 
 
 @dataclass(slots=True)
 class _Part:
-    """A node of the tree of dotted names: a member, a container of parts, or both."""
+    """A node of the tree of dotted names: a member, a container of parts, or both.
 
-    member: Member | None = None
+    Attributes:
+        member: The member's name in the graph, or None.
+        parts: What is below it.
+    """
+
+    member: str | None = None
     parts: dict[str, _Part] = field(default_factory=dict)
 
     def is_list(self) -> bool:
@@ -23,36 +28,35 @@ class _Part:
 
 
 class MemberNames:
-    """Python names of the members of one graph.
+    """Python names of the members of graphs that have members of the same names and kinds.
 
     Dotted names become containers: ``blocks.0`` is the first item of ``self.blocks``, a ``ModuleList``.
 
     Args:
-        graph: The graph, none of whose members is an open choice.
+        members: The members of such a graph, none of which is an open choice.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, members: Mapping[str, Member]) -> None:
         self._root = _Part()
         self._flat: dict[str, str] = {}
         self._inside: set[str] = set()
-        for name in graph.members:
-            self._place(name, graph)
+        for name in members:
+            self._place(name, members)
 
-    def _place(self, name: str, graph: Graph) -> None:
-        member = graph.members[name]
+    def _place(self, name: str, members: Mapping[str, Member]) -> None:
         parts = _split(name)
         for cut in range(1, len(parts)):
-            owner = graph.members.get(".".join(name.split(".")[:cut]))
+            owner = members.get(".".join(name.split(".")[:cut]))
             if owner is not None and not isinstance(owner.op, Tensor):
                 self._inside.add(name)  # part of a member that makes it itself
                 return
-        if isinstance(member.op, Tensor) and len(parts) > 1:
+        if len(parts) > 1 and isinstance(members[name].op, Tensor):
             self._flat[name] = "_".join(parts)
             parts = [self._flat[name]]
         part = self._root
         for key in parts:
             part = part.parts.setdefault(key, _Part())
-        part.member = member
+        part.member = name
 
     def access(self, name: str) -> str:
         """How ``forward`` reaches the member."""
@@ -82,14 +86,14 @@ class MemberNames:
             part = part.parts[key]
         return ".".join(keys)
 
-    def definitions(self, writer: HoleWriter) -> Iterator[str]:
-        """Yield the statements of ``__init__`` that make the members."""
+    def definitions(self, members: Mapping[str, Member], writer: HoleWriter) -> Iterator[tuple[str, str]]:
+        """Yield the attributes of a graph with these members, and the statements of ``__init__`` that make them."""
         for name, part in self._root.parts.items():
-            writer.member = name
-            if part.member is not None and isinstance(part.member.op, Tensor):
-                yield _define_tensor(name, part.member.op, writer)
+            op = members[part.member].op if part.member is not None else None
+            if isinstance(op, Tensor):
+                yield name, _define_tensor(name, op, writer)
             else:
-                yield f"self.{name} = {_make(part, writer)}"
+                yield name, f"self.{name} = {_make(part, members, writer)}"
 
 
 def _split(name: str) -> list[str]:
@@ -98,14 +102,14 @@ def _split(name: str) -> list[str]:
     return [f"layer{first}" if first.isdigit() else first, *rest]
 
 
-def _make(part: _Part, writer: HoleWriter) -> str:
+def _make(part: _Part, members: Mapping[str, Member], writer: HoleWriter) -> str:
     if part.member is not None:
-        return make_member(part.member, writer)
+        return make_member(members[part.member], writer)
+    made = {name: _make(child, members, writer) for name, child in part.parts.items()}
     if part.is_list():
-        items = [_make(child, writer) for child in part.parts.values()]
-        return f"{writer.imports.name('torch.nn.ModuleList')}({write_list(items, spread=False)})"
-    made = ", ".join(f"{quote(name)}: {_make(child, writer)}" for name, child in part.parts.items())
-    return f"{writer.imports.name('torch.nn.ModuleDict')}({{{made}}})"
+        return f"{writer.imports.name('torch.nn.ModuleList')}({write_list(made.values(), spread=False)})"
+    items = ", ".join(f"{quote(name)}: {item}" for name, item in made.items())
+    return f"{writer.imports.name('torch.nn.ModuleDict')}({{{items}}})"
 
 
 def make_member(member: Member, writer: HoleWriter) -> str:
@@ -116,7 +120,7 @@ def make_member(member: Member, writer: HoleWriter) -> str:
     """
     match member.op:
         case Module():
-            return writer.module(member.op)
+            return writer.module(member.op).text + (".requires_grad_(False)" if member.op.frozen else "")
         case Cell(graph):
             return writer.cell(graph, writer)
         case LayerChoice(label):
@@ -125,7 +129,7 @@ def make_member(member: Member, writer: HoleWriter) -> str:
 
 
 def _define_tensor(name: str, tensor: Tensor, writer: HoleWriter) -> str:
-    made = writer.module(tensor.init)
+    made = writer.module(tensor.init).text
     if tensor.kind == "parameter":
         frozen = "" if tensor.requires_grad else ", requires_grad=False"
         return f"self.{name} = {writer.imports.name('torch.nn.Parameter')}({made}{frozen})"

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from retix.codegen.layout import INDENT, WIDTH
+from retix.codegen.repetition import CONTAINER
 from retix.codegen.step import StepWriter
 from retix.ir import Attribute, Constant, Function, Graph, If, Loop, Node, Return, Value, find_values
 
@@ -22,7 +23,8 @@ _ARITHMETIC = {
     for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "neg", "eq", "ne", "lt", "le", "gt", "ge")
 }
 _RESHAPING = {f"aten::{name}_" for name in ("unsqueeze", "squeeze", "transpose", "t", "swapaxes", "resize", "set")}
-_STATEMENTS = {f"python::{name}" for name in ["append", "setitem", "raise", "unpack"]}
+STATEMENTS = {f"python::{name}" for name in ["append", "setitem", "raise", "unpack"]}
+"""Operators that are never written into another expression."""
 
 
 @dataclass(slots=True)
@@ -124,7 +126,7 @@ class _Planner:
 
     def _is_free(self, node: Node) -> bool:
         """Whether the node reads no data, and nothing that waits."""
-        if isinstance(node.op, (Attribute, Constant)):
+        if isinstance(node.op, (Attribute, Constant)) or _applies(node, {CONTAINER}):
             return not any(value.producer in self.pending for value in node.inputs)
         if not isinstance(node.op, Function) or any(value.producer in self.pending for value in node.inputs):
             return False
@@ -136,7 +138,7 @@ class _Planner:
     def _place_free(self, node: Node) -> None:
         """A read of no data is a statement if the user named it, or if writing it twice would be too much."""
         value = node.output
-        if isinstance(node.op, Attribute):
+        if isinstance(node.op, Attribute) or _applies(node, {CONTAINER}):
             is_inlined = True
         elif any(isinstance(u.op, (If, Loop)) and value in u.args[_n_conditions(u) :] for u in value.uses):
             is_inlined = False
@@ -151,7 +153,7 @@ class _Planner:
 
     def _may_wait(self, node: Node) -> bool:
         """Whether the node's value may be written into its user."""
-        if len(node.outputs) != 1 or _applies(node, _STATEMENTS) or isinstance(node.op, (If, Loop)):
+        if len(node.outputs) != 1 or _applies(node, STATEMENTS) or isinstance(node.op, (If, Loop)):
             return False
         value = node.output
         if len(value.uses) != 1 or _changed_receiver(node, self.fresh) is not None:
@@ -192,7 +194,7 @@ class _Planner:
             if mine != self.pending[len(self.pending) - len(mine) :]:
                 self._flush(1)
             elif self._length(node) + self._target(node) > self.width and not _is_short(mine, self.lengths):
-                self._flush(1 + self.pending.index(mine[0]))
+                self._flush(1 + self.pending.index(mine[-1] if _are_listed(node, mine) else mine[0]))
             else:
                 break
         self.fresh = {producer.output for producer in mine if producer is not None}
@@ -220,6 +222,12 @@ class _Planner:
             return len("return ")
         names = [value.variable or "out" for value in node.outputs]
         return len(", ".join(names) + " = ")
+
+
+def _are_listed(node: Node, mine: list[Node]) -> bool:
+    """Whether the operands stand side by side in a list, where either all or none of them get names."""
+    outputs = {producer.output for producer in mine}
+    return any(isinstance(item, list) and outputs <= set(find_values(item)) for item in node.args)
 
 
 def _is_short(mine: list[Node], lengths: dict[Value, int]) -> bool:

@@ -19,19 +19,12 @@ from retix.codegen.expression import (
     prefix,
 )
 from retix.codegen.expression import infix as write_infix
-from retix.codegen.form import Arguments, Form, Keywords, Render, form
+from retix.codegen.form import Arguments, Form, Keywords, Render, as_attribute, form
 
 
 def _infix(operator: str, precedence: int) -> Form:
     def write(render: Render, args: Arguments, kwargs: Keywords) -> Expression:
         return write_infix(render(args[0]), operator, render(args[1]), precedence)
-
-    return write
-
-
-def _attribute(name: str) -> Form:
-    def write(render: Render, args: Arguments, kwargs: Keywords) -> Expression:
-        return Expression(f"{render(args[0]).within(CALL)}.{name}", CALL)
 
     return write
 
@@ -59,7 +52,8 @@ for _name, (_operator, _precedence) in _OPERATORS.items():
 for _name in ("int", "float", "bool", "len", "list", "abs", "round", "min", "max"):
     form(f"python::{_name}")(_function(_name))
 for _name in ("device", "dtype"):
-    form(f"python::{_name}")(_attribute(_name))
+    form(f"python::{_name}")(as_attribute(_name))
+form("python::tensor")(_function("torch.tensor"))
 for _name in ("sqrt", "ceil", "floor"):
     form(f"python::{_name}")(_function(f"math.{_name}"))
 
@@ -82,6 +76,16 @@ def _getitem(render: Render, args: Arguments, kwargs: Keywords) -> Expression:
 @form("python::getattr")
 def _getattr(render: Render, args: Arguments, kwargs: Keywords) -> Expression:
     return Expression(f"{render(args[0]).within(CALL)}.{args[1]}", CALL)
+
+
+@form("python::call")
+def _call(render: Render, args: Arguments, kwargs: Keywords) -> Expression:
+    return call(render(args[0]).text, map(render, args[1:]), {name: render(item) for name, item in kwargs.items()})
+
+
+@form("python::apply")
+def _apply(render: Render, args: Arguments, kwargs: Keywords) -> Expression:
+    return method(render(args[0]), "apply", list(map(render, args[1:])))
 
 
 @form("python::append")

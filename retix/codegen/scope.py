@@ -111,6 +111,8 @@ def suggest_name(value: Value, plan: Plan, scope: Scope) -> str:
     if first in scope.names and not scope.is_alive(first) and is_further:
         return scope.names[first]
     noun = strip_number(value.name)
+    for family in ("fft_", "linalg_", "special_"):
+        noun = noun.removeprefix(family)
     return _NOUNS.get(noun, noun)
 
 

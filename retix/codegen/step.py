@@ -11,6 +11,7 @@ from retix.codegen.imports import Imports
 from retix.codegen.literal import write_literal
 from retix.codegen.member import MemberNames
 from retix.codegen.operator import write_operator
+from retix.codegen.repetition import CONTAINER
 from retix.errors import GenerationError
 from retix.ir import Attribute, Call, ChooseInputs, Constant, Function, Node, Return, Value
 
@@ -51,6 +52,8 @@ class StepWriter:
                 return render(node.args[0])
             case ChooseInputs(label):
                 raise GenerationError(f"the choice {label!r} is still open", fix="make it first")
+            case Function(name) if name == CONTAINER:
+                return Expression(self._members.access(node.args[0]), CALL)
             case Function(name):
                 return write_operator(name, render, list(node.args), node.kwargs)
         raise GenerationError(f"{node!r} cannot be an expression")

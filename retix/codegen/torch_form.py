@@ -29,23 +29,25 @@ mean dim=() keepdim= dtype=; sum dim=() keepdim= dtype=; prod dim= keepdim= dtyp
 _FUNCTIONAL = """
 relu; relu6; selu; celu alpha; silu; mish; hardswish; hardsigmoid; hardtanh min_val max_val
 leaky_relu negative_slope; elu_ alpha; glu dim=; gelu; prelu weight; softplus; log_sigmoid -> logsigmoid
-avg_pool1d kernel_size# stride=# padding=#; avg_pool2d kernel_size# stride=# padding=#
-avg_pool3d kernel_size# stride=# padding=#
-max_pool1d kernel_size# stride=# padding=# dilation=#; max_pool2d kernel_size# stride=# padding=# dilation=#
-max_pool3d kernel_size# stride=# padding=# dilation=#
+avg_pool1d kernel_size# stride=# padding=# ceil_mode= count_include_pad=
+avg_pool2d kernel_size# stride=# padding=# ceil_mode= count_include_pad= divisor_override=
+avg_pool3d kernel_size# stride=# padding=# ceil_mode= count_include_pad= divisor_override=
+max_pool1d kernel_size# stride=# padding=# dilation=# ceil_mode=
+max_pool2d kernel_size# stride=# padding=# dilation=# ceil_mode=
+max_pool3d kernel_size# stride=# padding=# dilation=# ceil_mode=
 adaptive_avg_pool1d output_size#; adaptive_avg_pool2d output_size#; adaptive_avg_pool3d output_size#
 linear weight bias; bilinear input2 weight bias
-pixel_shuffle upscale_factor; pixel_unshuffle downscale_factor
+softshrink lambd; pixel_shuffle upscale_factor; pixel_unshuffle downscale_factor
 one_hot num_classes; scaled_dot_product_attention key value; cosine_similarity; pairwise_distance
-softmax dim= dtype=; log_softmax dim= dtype=; dropout p= training=; feature_dropout -> dropout2d p= training=
+softmax dim= dtype=; log_softmax dim= dtype=; dropout p= training=
 alpha_dropout p= training=; feature_alpha_dropout p= training=
 """
 _TORCH = """
 cat dim=; stack dim=; hstack; vstack; zeros_like; ones_like; empty_like; full_like fill_value
 rand_like; randn_like; where; bmm mat2; baddbmm batch1 batch2; addmm mat1 mat2; outer; roll shifts=() dims=(); meshgrid
-sigmoid; tanh; cumprod dim=; dot; mv; addcmul; addcdiv; lerp; erfc; cdist; cross; kron; ceil; fmod; hypot; atan2
+sigmoid; tanh; cumprod dim=; dot; mv; addcmul; addcdiv; lerp; erfc; cross; kron; ceil; fmod; hypot; atan2
 sinh; tan; asin; acos; atan; expm1; polar; view_as_complex; view_as_real; bucketize; searchsorted
-diag; diag_embed; renorm; isclose; histc; bincount; logaddexp; nan_to_num
+_weight_norm g dim; diag; diag_embed; renorm; isclose; histc; bincount; logaddexp; nan_to_num
 """
 _CREATION = """
 empty size*; zeros size*; ones size*; rand size*; randn size*; full size() fill_value; linspace start end steps

@@ -35,6 +35,8 @@ INDEX = torch.tensor([1, 0])
 CHANNELS = positive(4)
 COMPLEX = torch.complex(X, Y)
 FILTER = positive(5, 4, 3)
+SCORES = positive(2, 3).log()
+CLASSES = torch.tensor([1, 0])
 
 EXAMPLES: dict[str, list[Call]] = {
     **{
@@ -53,7 +55,7 @@ EXAMPLES: dict[str, list[Call]] = {
         name: [(X, Y)]
         for name in words(
             "atan2 copy_ cosine_similarity div_ dot expand_as fmod hypot isclose logaddexp logical_and "
-            "logical_or maximum minimum mul_ outer pairwise_distance type_as view_as cdist kron add_ sub_ eq "
+            "logical_or maximum minimum mul_ outer pairwise_distance type_as view_as kron add_ sub_ eq "
             "ne lt le gt ge mul div remainder pow pow_ floor_divide add sub polar"
         )
     },
@@ -73,14 +75,31 @@ EXAMPLES: dict[str, list[Call]] = {
         for rank, x in ((1, CUBE), (2, IMAGE), (3, VOLUME))
     },
     **{
-        f"{kind}_pool{rank}d": [(x, [2] * rank), (x, [3] * rank, [2] * rank, [1] * rank)]
+        f"{kind}_pool{rank}d": [
+            (x, [2] * rank),
+            (x, [3] * rank, [2] * rank, [1] * rank),
+            (x, [3] * rank, [2] * rank, [1] * rank, *([1] * rank,) * (kind == "max"), True),
+            (x, [3] * rank, [2] * rank, {"ceil_mode": True}),
+        ]
         for kind in ("avg", "max")
         for rank, x in ((1, CUBE), (2, IMAGE), (3, VOLUME))
     },
     **{
-        f"adaptive_avg_pool{rank}d": [(x, [2] * rank), (x, [*[2] * (rank - 1), 3])]
+        f"adaptive_{kind}_pool{rank}d": [(x, [2] * rank), (x, [*[2] * (rank - 1), 3])]
+        for kind in ("avg", "max")
         for rank, x in ((1, CUBE), (2, IMAGE), (3, VOLUME))
     },
+    **{
+        f"{kind}_pad{rank}d": [(x, [1, 2] * rank)]
+        for kind in ("reflection", "replication")
+        for rank, x in ((1, CUBE), (2, IMAGE), (3, VOLUME))
+    },
+    **{name: [(X, Y), (X, Y, 0), (X, Y, {"reduction": 2})] for name in words("mse_loss l1_loss soft_margin_loss")},
+    **{
+        name: [(X, Y), (X, Y, 1, 0.5), (X, Y, {key: 0.5})]
+        for name, key in (("smooth_l1_loss", "beta"), ("huber_loss", "delta"))
+    },
+    **{name: [(SCORES, CLASSES), (SCORES, CLASSES, ROW, 2, 1)] for name in words("nll_loss nll_loss_nd")},
     "_convolution": [
         (IMAGE, positive(8, 2, 3, 3), CHANNELS.repeat(2), [2, 2], [1, 0], [1, 1], False, [0, 0], 2, False, False, True),
         (IMAGE, positive(4, 3, 3, 3), None, [2, 2], [1, 1], [1, 1], True, [1, 1], 1, False, False, True),
@@ -134,7 +153,6 @@ EXAMPLES: dict[str, list[Call]] = {
     "expand": [(ROW, [2, -1])],
     "eye": [(3,), (2, 4)],
     "feature_alpha_dropout": [(IMAGE, 0.5, True)],
-    "feature_dropout": [(IMAGE, 0.5, True), (IMAGE, 0.5, False)],
     "fill_": [(X, 2.0)],
     "flatten": [(CUBE,), (CUBE, 1), (IMAGE, 1, 2)],
     "flip": [(X, [0, 1]), (X, [1])],
@@ -176,6 +194,7 @@ EXAMPLES: dict[str, list[Call]] = {
     "rand": [([2, 3],)],
     "randn": [([2, 3], {"dtype": torch.float64})],
     "randperm": [(5,)],
+    "_weight_norm": [(CUBE, positive(2, 1, 1)), (CUBE, positive(1, 1, 6), 2)],
     "renorm": [(X, 2, 0, 0.5)],
     "repeat": [(X, [2, 1])],
     "repeat_interleave": [(X, 2), (X, 2, 1)],
@@ -218,6 +237,25 @@ EXAMPLES: dict[str, list[Call]] = {
     "vstack": [([X, Y],)],
     "where": [(FLAGS, X, Y), (FLAGS, X, 0.0), (FLAGS,)],
     "zeros": [([2, 3],), ([2], {"dtype": torch.int64, "pin_memory": False})],
+    "binary_cross_entropy": [(X, Y), (X, Y, X, 0)],
+    "binary_cross_entropy_with_logits": [(X, Y), (X, Y, X, ROW, 2), (X, Y, {"pos_weight": ROW})],
+    "block_diag": [([X, Y],)],
+    "broadcast_tensors": [([X, ROW],)],
+    "cartesian_prod": [([ROW, ROW],)],
+    "cdist": [(X, Y), (X, Y, 1.0, 2)],
+    "cross_entropy_loss": [(X, Y), (X, CLASSES, ROW, 2, 1, 0.1), (X, CLASSES, {"label_smoothing": 0.2})],
+    "feature_dropout": [(CUBE, 0.5, True), (IMAGE, 0.5, True), (IMAGE, 0.5, False), (VOLUME, 0.5, True)],
+    "feature_dropout_": [(IMAGE, 0.5, True)],
+    "hinge_embedding_loss": [(X, Y), (X, Y, 0.5, 2)],
+    "mH": [(COMPLEX,)],
+    "mT": [(X,)],
+    "matrix_H": [(COMPLEX,)],
+    "nll_loss2d": [(IMAGE.log(), torch.ones(2, 6, 6, dtype=torch.int64))],
+    "numpy_T": [(X,)],
+    "softshrink": [(X, 0.3)],
+    "std_mean": [(X,), (X, False), (CUBE, [0, 2], False, True), (X, [1], {"correction": 2})],
+    "tensordot": [(CUBE, CUBE, [0, 2], [0, 2])],
+    "var_mean": [(X,), (X, [1], {"keepdim": True, "correction": 0})],
 }
 
 # further calls of operators that are above with plain arguments
@@ -229,7 +267,6 @@ for _name, _calls in {
     "argmax": [(X, 1), (X, 1, True), (X, None, True)],
     "argmin": [(X, 1)],
     "argsort": [(X, 0), (X, 0, True)],
-    "cdist": [(X, Y, 1.0)],
     "celu": [(X, 2.0)],
     "clone": [(CUBE, {"memory_format": torch.contiguous_format})],
     "contiguous": [(IMAGE, {"memory_format": torch.channels_last}), (X, {"memory_format": torch.contiguous_format})],

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from retix.codegen import generate
-from retix.ir import Call, Cell, Graph, Member
+from retix.ir import Attribute, Call, Cell, Function, Graph, Member, Module, Tensor, Value
 from tests.codegen.graphs import build, cells, chain, leaf, linear, model, write
 
 
@@ -25,6 +25,57 @@ def test_numbers_that_differ_become_parameters() -> None:
     assert "self.fc1 = nn.Linear(4, hidden_features)" in source.text
     assert "self.b16 = Block(16)" in source.text
     assert build(source)(torch.ones(2, 4)).shape == (2, 4)
+
+
+def test_inner_sizes_are_made_of_outer_ones() -> None:
+    """A size inside that is the same multiple or part of another in all graphs needs no parameter of its own."""
+    wide = [chain(f"w{n}", "Wide", {"fc1": linear(n, 4 * n), "fc2": linear(4 * n, n)}) for n in (3, 5)]
+    thin = [chain(f"t{n}", "Thin", {"fc1": linear(n, n // 2), "fc2": linear(n // 2, n)}) for n in (4, 8)]
+    text = generate(model(*wide[:1])).text
+    assert "nn.Linear(3, 12)" in text
+    text = generate(cells(wide[0], chain("up", "Up", {"fc": linear(3, 5)}), wide[1])).text
+    assert "def __init__(self, features):" in text
+    assert "self.fc1 = nn.Linear(features, 4 * features)" in text
+    source = generate(cells(thin[0], chain("up", "Up", {"fc": linear(4, 8)}), thin[1]))
+    assert "self.fc2 = nn.Linear(features // 2, features)" in source.text
+    assert build(source)(torch.ones(1, 4)).shape == (1, 8)
+
+
+def test_an_inner_size_that_is_used_often_has_a_name() -> None:
+    """What is made of a parameter and used more than twice is a variable of the constructor."""
+
+    def block(name: str, n: int) -> Graph:
+        return chain(name, "Block", {"fc1": linear(n, 4 * n), "fc2": linear(4 * n, 4 * n), "fc3": linear(4 * n, n)})
+
+    source = generate(cells(block("a", 2), chain("up", "Up", {"fc": linear(2, 3)}), block("b", 3)))
+    assert "        super().__init__()\n        hidden_features = 4 * features\n" in source.text
+    assert "self.fc2 = nn.Linear(hidden_features, hidden_features)" in source.text
+    assert build(source)(torch.ones(1, 2)).shape == (1, 3)
+
+
+def test_random_draws_of_about_one_spread_share_a_class() -> None:
+    """Spreads are measured, so those that differ by little are one number; others are a parameter."""
+
+    def block(name: str, std: float) -> Graph:
+        init = Module("torch.nn.init.normal_", (Module("torch.empty", ((40, 3),)), 0.0, std))
+        graph = Graph(name, "Block")
+        graph.members["table"] = Member(Tensor((40, 3), "torch.float32", init), "table")
+        graph.set_result(graph.add(Function("aten::matmul"), (graph.add_input("x"), read(graph))).output)
+        return graph
+
+    def read(graph: Graph) -> Value:
+        return graph.add(Attribute("table")).output
+
+    def write_both(second: float) -> str:
+        net = Graph("Net", "Net")
+        x = net.add_input("x")
+        for name in ("a", "b"):
+            net.members[name] = Member(Cell(name), name)
+        net.set_result(tuple(net.add(Call(name), (x,)).output for name in ("a", "b")))
+        return write(net, block("a", 0.02), block("b", second)).text
+
+    assert "self.table = nn.Parameter(nn.init.normal_(torch.empty(40, 3), std=0.02))" in write_both(0.0195)
+    assert "def __init__(self, std):" in write_both(0.2)
 
 
 def test_an_argument_that_is_mostly_left_out_has_a_default() -> None:

@@ -41,6 +41,20 @@ def test_tensors_are_made_as_people_make_them() -> None:
     assert written("torch.tensor", [True], dtype=Symbol("torch.int64")) == "torch.tensor([True], dtype=torch.int64)"
 
 
+def test_numbers_of_32_bits_are_short() -> None:
+    """A number is written with as few digits as give the same tensor, and a mean that is zero not at all."""
+    values = torch.tensor([0.485, 1e-6, 1 / 3, float("inf"), -0.0])
+    text = written("torch.tensor", values.tolist())
+    assert text == 'torch.tensor([0.485, 1e-06, 0.33333334, float("inf"), -0.0])'
+    assert torch.equal(eval(text), values)
+    assert written("torch.full", (2,), 0.10000000149011612) == "torch.full((2,), 0.1)"
+    wide = Symbol("torch.float64")
+    assert written("torch.tensor", 0.10000000149011612, dtype=wide).startswith("torch.tensor(0.10000000149011612,")
+    empty = Module("torch.empty", (3,))
+    assert written("torch.nn.init.normal_", empty, 0.0, 0.02) == "nn.init.normal_(torch.empty(3), std=0.02)"
+    assert written("torch.nn.init.normal_", empty, 0.5, 0.02) == "nn.init.normal_(torch.empty(3), 0.5, 0.02)"
+
+
 @pytest.mark.parametrize("name", sorted(constructor._POSITIONAL))
 def test_positions_are_torchs(name: str) -> None:
     """The arguments that are written by position are the first parameters of torch's class, in its order."""

@@ -156,3 +156,43 @@ def test_raise_in_a_branch() -> None:
     assert lines == ["if x.sum() < 0:", '    raise RuntimeError("too small")', "return x"]
     with pytest.raises(RuntimeError, match="too small"):
         made(-torch.ones(1))
+
+
+def counted(begin: Any, make_condition: Any) -> tuple[Graph, Graph]:
+    """``Net``: doubles x as often as a condition on a count and on n lets it."""
+    net = Graph("Net", "Net")
+    x, n = net.add_input("x"), net.add_input("n")
+    body, (_, inner, count, limit) = region("body", "i", "x", "count", "limit")
+    grown = apply(body, "python::add", count, 1)
+    body.set_result((make_condition(body, grown, limit), apply(body, "aten::mul", inner, 2), grown))
+    loop = net.add(Loop("body", 2), (None, begin(net, n), x, 0, n), output_names=["x", "count"])
+    net.set_result(loop.outputs[0])
+    return net, body
+
+
+def test_while_reads_what_is_around_it() -> None:
+    """The condition may read an input of the model that the loop does not change."""
+    lines, made = finish(
+        *counted(lambda g, n: apply(g, "python::lt", 0, n), lambda g, k, n: apply(g, "python::lt", k, n))
+    )
+    assert lines[:2] == ["count = 0", "while count < n:"]
+    assert made(1.0, 3) == 8.0
+
+
+def test_while_with_a_part_that_holds_at_first() -> None:
+    """What is known to hold at first is part of the condition all the same."""
+
+    def both(graph: Graph, count: Value, limit: Value) -> Value:
+        parts = [apply(graph, "python::lt", count, limit), apply(graph, "python::lt", count, 2)]
+        return apply(graph, "python::and", *parts)
+
+    lines, made = finish(*counted(lambda g, n: apply(g, "python::lt", 0, n), both))
+    assert lines[1] == "while count < n and count < 2:"
+    assert made(1.0, 3) == 4.0
+
+
+def test_while_that_begins_for_sure() -> None:
+    """A condition that the converter could tell for the first round is read off the others."""
+    lines, made = finish(*counted(lambda g, n: True, lambda g, k, n: apply(g, "python::lt", k, 2)))
+    assert lines[1] == "while count < 2:"
+    assert made(1.0, 3) == 4.0

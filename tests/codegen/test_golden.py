@@ -24,6 +24,8 @@ NAMES = (
     "InPlace",
     "Indexing",
     "Converge",
+    "ConvNeXt",
+    "StatefulLstm",
 )
 
 

@@ -71,3 +71,28 @@ def test_a_device_is_read_off_the_variable_that_is_left() -> None:
     graph.set_result(graph.add(Function("aten::add"), (changed, ones)).output)
     text = generate(Model({"Net": graph}, "Net")).text
     assert "        x = -x\n        return x + torch.ones(2, device=x.device)\n" in text
+
+
+def test_shapes_to_the_last_dimension() -> None:
+    """Sizes up to the last one are an open slice where it is known which one is the last."""
+    graph = Graph("Net", "Net")
+    x = graph.add_input("x")
+    x.shape = (1, 2, 3)
+    sizes = [graph.add(Function("aten::size"), (x, dim)).output for dim in (1, 2)]
+    graph.set_result(graph.add(Function("aten::reshape"), (x, sizes)).output)
+    assert "return x.reshape(x.shape[1:])" in generate(Model({"Net": graph}, "Net")).text
+
+
+def test_poolings_without_places() -> None:
+    """A pooling of which nobody asks where it found the largest gives one result; else it gives both."""
+    for taken, text in ((1, "return F.adaptive_max_pool2d(x, 2)\n"), (2, "x, 2, return_indices=True)\n")):
+        graph = Graph("Net", "Net")
+        x = graph.add_input("x")
+        found = graph.add(Function("aten::adaptive_max_pool2d"), (x, [2, 2]), name="pool", n_outputs=2)
+        graph.set_result(found.outputs[0] if taken == 1 else found.outputs)
+        source = generate(Model({"Net": graph}, "Net"))
+        value = torch.rand(1, 1, 4, 4)
+        assert text in source.text
+        expected = F.adaptive_max_pool2d(value, 2, return_indices=True)
+        made = build(source)(value)
+        assert torch.equal(made if taken == 1 else made[0], expected[0])

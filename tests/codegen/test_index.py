@@ -56,6 +56,29 @@ def test_reading(text: str, steps: list[tuple[Any, ...]]) -> None:
     assert torch.equal(made(x), expected)
 
 
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("x[..., :3]", [("slice", 2, 0, 3)]),
+        ("x[..., 1:, 0]", [("slice", 1, 1, END), ("select", 2, 0)]),
+        ("x[:, :, :3]", [("slice", 0, 0, END), ("slice", 1, 0, END), ("slice", 2, 0, 3)]),
+        ("x[:, 1]", [("select", 1, 1)]),
+    ],
+)
+def test_skipped_dimensions(text: str, steps: list[tuple[Any, ...]]) -> None:
+    """Dimensions that no step looks at were skipped by an ellipsis, if the last dimension is among the others."""
+    graph = Graph("Net", "Net")
+    value = graph.add_input("x")
+    x = expected = torch.arange(60.0).reshape(3, 4, 5)
+    for name, *args in steps:
+        value.shape = tuple(expected.shape)
+        value = apply(graph, name, value, *args)
+        expected = getattr(torch.ops.aten, name)(expected, *args)
+    written, made = finish(graph, value)
+    assert written == f"return {text}"
+    assert torch.equal(made(x), expected)
+
+
 def test_index_tensors_join_slices() -> None:
     """An index tensor behind a full slice is one index with it."""
     graph = Graph("Net", "Net")

@@ -11,6 +11,7 @@ LONG = (
     "x = self.function(first_argument, second_argument, third_argument, fourth_argument=1)",
     "self.layers = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3))",
     "return {'first': self.first_head(features), 'second': self.second_head(features), 'third': features}",
+    "self.layers = nn.ModuleList([SeparableConv(dim, dim, 3, stride=2, padding=1, groups=dim) for _ in range(4)])",
     "x = torch.cat([self.branch1(x), self.branch2(x), self.branch3(x), self.branch_pool(x), x], dim=1)",
 )
 

@@ -65,6 +65,7 @@ def write(name: str, args: list[Any], kwargs: dict[str, Any]) -> tuple[str, dict
     def enter(item: Any) -> Any:
         if isinstance(item, torch.Tensor):
             value = graph.add_input("t")
+            value.shape = tuple(item.shape)
             tensors[value.name] = item.clone()
             return value
         if isinstance(item, torch.dtype | torch.layout | torch.memory_format):
@@ -135,10 +136,19 @@ def test_python_operators(name: str) -> None:
         assert eval(text, {"math": math}) == expected[name]
 
 
-def test_unknown_operators_are_written_as_they_are() -> None:
-    """What has no nice form is a call of ``torch.ops``, keyword arguments included."""
+def test_public_functions() -> None:
+    """What has no form of its own is a call of torch's public function or method, keyword arguments included."""
     text, _ = write("aten::slice_scatter", [torch.zeros(2), torch.zeros(1)], {"dim": 0, "end": 1})
-    assert text == "torch.ops.aten.slice_scatter(t, t_1, dim=0, end=1)"
+    assert text == "torch.slice_scatter(t, t_1, dim=0, end=1)"
+    assert write("aten::linalg_matrix_norm", [torch.zeros(2, 2)], {})[0] == "torch.linalg.matrix_norm(t)"
+    assert write("aten::log1p_", [torch.zeros(2)], {})[0] == "t.log1p_()"
+
+
+def test_unknown_operators_are_written_as_they_are() -> None:
+    """What is not public either is a call of ``torch.ops``."""
+    text, _ = write("aten::gelu_backward", [torch.zeros(2), torch.zeros(2)], {"approximate": "tanh"})
+    assert text == 'torch.ops.aten.gelu_backward(t, t_1, approximate="tanh")'
+    assert write("mine::scale", [torch.zeros(2), 3], {})[0] == "torch.ops.mine.scale(t, 3)"
 
 
 def test_unusual_arguments_fall_back() -> None:

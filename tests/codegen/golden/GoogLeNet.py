@@ -22,8 +22,8 @@ class Inception(nn.Module):
         branch1 = self.branch1(x)
         branch3 = self.branch3(x)
         branch5 = self.branch5(x)
-        branches = self.branch_pool(x)
-        return F.relu(torch.cat([branch1, branch3, branch5, branches], dim=1))
+        branch_pool = self.branch_pool(x)
+        return F.relu(torch.cat([branch1, branch3, branch5, branch_pool], dim=1))
 
 
 class AuxiliaryHead(nn.Module):

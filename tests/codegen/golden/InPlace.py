@@ -15,5 +15,5 @@ class InPlace(nn.Module):
         copy = out.clone()
         copy[:, 0] = 0.0
         copy[:, 1:3, 0] += 2.0
-        copy[:, :, :, -1].clamp_(min=0.1)
+        copy[..., -1].clamp_(min=0.1)
         return copy + out

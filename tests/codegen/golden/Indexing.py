@@ -11,7 +11,7 @@ class Indexing(nn.Module):
     def forward(self, x, index):
         x = self.fc(x)
         first = x[:, 0, None]
-        last = x[:, :, -2:]
+        last = x[..., -2:]
         picked = x[:, self.order]
         rows = x[torch.arange(x.size(0), device=x.device), index]
         grid = x[:, ::2, 1:]

@@ -51,5 +51,6 @@ class LanguageModel(nn.Module):
         _, t = idx.shape
         pos = torch.arange(t, dtype=torch.int64, device=idx.device)
         x = self.drop(self.wte(idx) + self.wpe(pos))
-        x = self.h[1](self.h[0](x))
+        for layer in self.h:
+            x = layer(x)
         return self.lm_head(self.ln_f(x))

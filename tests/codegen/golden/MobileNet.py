@@ -3,10 +3,10 @@ from torch import nn
 
 
 class SqueezeExcite(nn.Module):
-    def __init__(self, channels, hidden_channels):
+    def __init__(self, channels):
         super().__init__()
-        self.fc1 = nn.Conv2d(channels, hidden_channels, 1)
-        self.fc2 = nn.Conv2d(hidden_channels, channels, 1)
+        self.fc1 = nn.Conv2d(channels, channels // 4, 1)
+        self.fc2 = nn.Conv2d(channels // 4, channels, 1)
 
     def forward(self, x):
         scale = F.adaptive_avg_pool2d(x, 1)
@@ -16,7 +16,7 @@ class SqueezeExcite(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    def __init__(self, channels, hidden_channels, se_hidden_channels):
+    def __init__(self, channels, hidden_channels):
         super().__init__()
         self.expand = nn.Sequential(
             nn.Conv2d(channels, hidden_channels, 1, bias=False),
@@ -33,7 +33,7 @@ class InvertedResidual(nn.Module):
             ),
             nn.BatchNorm2d(hidden_channels),
         )
-        self.se = SqueezeExcite(hidden_channels, se_hidden_channels)
+        self.se = SqueezeExcite(hidden_channels)
         self.project = nn.Sequential(
             nn.Conv2d(hidden_channels, channels, 1, bias=False),
             nn.BatchNorm2d(channels),
@@ -54,7 +54,7 @@ class InvertedResidual2(nn.Module):
             nn.Conv2d(32, 32, 3, stride=2, padding=1, groups=32, bias=False),
             nn.BatchNorm2d(32),
         )
-        self.se = SqueezeExcite(32, 8)
+        self.se = SqueezeExcite(32)
         self.project = nn.Sequential(
             nn.Conv2d(32, 16, 1, bias=False), nn.BatchNorm2d(16)
         )
@@ -72,9 +72,9 @@ class MobileNet(nn.Module):
             nn.Conv2d(3, 8, 3, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(8),
             nn.Hardswish(),
-            InvertedResidual(8, 16, 4),
+            InvertedResidual(8, 16),
             InvertedResidual2(),
-            InvertedResidual(16, 64, 16),
+            InvertedResidual(16, 64),
         )
         self.classifier = nn.Sequential(
             nn.Linear(16, 32), nn.Hardswish(), nn.Dropout(0.2), nn.Linear(32, 10)

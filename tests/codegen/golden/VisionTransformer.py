@@ -52,7 +52,7 @@ class VisionTransformer(nn.Module):
         super().__init__()
         self.cls_token = nn.Parameter(torch.zeros(1, 1, 16))
         self.pos_embed = nn.Parameter(
-            nn.init.normal_(torch.empty(1, 17, 16), 0.0, 0.0206)
+            nn.init.normal_(torch.empty(1, 17, 16), std=0.0206)
         )
         self.patch_embed = nn.Conv2d(3, 16, 4, stride=4)
         self.blocks = nn.ModuleList([EncoderBlock(), EncoderBlock()])
@@ -65,6 +65,7 @@ class VisionTransformer(nn.Module):
         cls_tokens = self.cls_token.expand(batch, -1, -1)
         x = torch.cat([cls_tokens, x], dim=1)
         x = x + self.pos_embed
-        x = self.blocks[1](self.blocks[0](x))
+        for block in self.blocks:
+            x = block(x)
         x = self.norm(x)
         return self.head(x[:, 0])
