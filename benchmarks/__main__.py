@@ -11,10 +11,17 @@ from collections.abc import Callable
 import torch
 from rich.console import Console
 
-from benchmarks import compile, edit, trials
+from benchmarks import compile, edit, generated, scale, symbolic, trials
 from benchmarks.report import Report, format_seconds
 
-BENCHMARKS: dict[str, Callable[[], Report]] = {"trials": trials.run, "compile": compile.run, "edit": edit.run}
+BENCHMARKS: dict[str, Callable[[], Report]] = {
+    "trials": trials.run,
+    "compile": compile.run,
+    "edit": edit.run,
+    "generated": generated.run,
+    "scale": scale.run,
+    "symbolic": symbolic.run,
+}
 
 
 def main() -> None:

@@ -5,9 +5,11 @@ Measured: `convert` with example inputs, which traces in eval and in training mo
 run before; nothing of an earlier conversion is kept. All in CPU time, on one thread.
 
 Beside it, in the same rounds: ``torch.jit.trace(model, images, check_trace=False)`` alone, in eval mode, of the same
-model on the same images; and one run of the model without gradients, which every trace contains.
+model on the same images; the same without ``check_trace=False``, as users call it; and one run of the model without
+gradients, which every trace contains. The default call raises for ViT-B/16: its check runs the model once more
+without gradients, where attention takes another path, and finds the graphs different. Its time is that of the attempt.
 
-Aim: at most 3 times one plain trace. Two traces are needed, one in each mode; all else together may cost a third.
+Aim: at most 1.5 times one plain trace.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import statistics
 import time
 import warnings
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
@@ -28,11 +31,11 @@ from retix.converter import convert
 
 ROUNDS = 5
 
-AIM = "retix takes at most 3 times one plain trace; it traces twice"
+AIM = "retix takes at most 1.5 times one plain trace, although it traces twice"
 
 _PARTS = {
     "trace, in both modes": ("retix.converter.capture:trace",),
-    "make sure that the trace baked in no size": ("retix.converter.convert:capture_traced",),
+    "make sure that the trace baked in no size": ("retix.converter.convert:TraceBook.capture",),
     "lower both traces": ("retix.converter.convert:lower_module",),
     "merge the modes": ("retix.converter.convert:merge_modes",),
     "check, remove what is dead, verify": ("benchmarks.compile:convert",),
@@ -62,7 +65,8 @@ def _measure(model: nn.Module, images: Tensor) -> tuple[Comparison, Parts]:
 
     sides = {
         "retix": time_calls(turn_around),
-        "torch.jit.trace": time_calls(lambda: _trace(model, images)),
+        "torch.jit.trace": time_calls(lambda: _trace(model, images, check_trace=False)),
+        "torch.jit.trace, default call": time_calls(lambda: _trace(model, images, check_trace=True)),
         "one run of the model": time_calls(lambda: _run(model, images)),
     }
     name = type(model).__name__
@@ -79,10 +83,11 @@ def _compile_text(text: str) -> None:
     compile(text, "model.py", "exec")
 
 
-def _trace(model: nn.Module, images: Tensor) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # torch's own, on TorchScript
-        torch.jit.trace(model, images, check_trace=False)  # type: ignore[no-untyped-call]  # torch left it untyped
+def _trace(model: nn.Module, images: Tensor, check_trace: bool) -> None:
+    differing = torch.jit.TracingCheckError  # type: ignore[attr-defined]  # torch does not list it
+    with warnings.catch_warnings(), suppress(differing):
+        warnings.simplefilter("ignore")  # torch's own, on TorchScript
+        torch.jit.trace(model, images, check_trace=check_trace)  # type: ignore[no-untyped-call]  # torch left it untyped
 
 
 def _run(model: nn.Module, images: Tensor) -> None:

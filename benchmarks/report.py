@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from benchmarks.timing import Times
@@ -57,6 +58,33 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
+class Growth:
+    """How pieces of work grow with the size of what they work on.
+
+    Attributes:
+        title: What they work on.
+        sizes: Its sizes, growing.
+        seconds: What each piece of work took at each size.
+        asides: Other pieces of work likewise, for the table alone.
+    """
+
+    title: str
+    sizes: tuple[int, ...]
+    seconds: Mapping[str, Times]
+    asides: Mapping[str, Times] = field(default_factory=dict)
+
+    def ratios(self, name: str) -> Times:
+        """The time per item at each size, as a multiple of that at the first."""
+        times = {**self.seconds, **self.asides}[name]
+        return tuple(time / size * self.sizes[0] / times[0] for time, size in zip(times, self.sizes, strict=True))
+
+    def exponent(self, name: str) -> float:
+        """The exponent of the size to which the time is proportional, by least squares of the logarithms."""
+        times = {**self.seconds, **self.asides}[name]
+        return statistics.linear_regression([*map(math.log, self.sizes)], [*map(math.log, times)]).slope
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a benchmark found.
 
@@ -66,7 +94,7 @@ class Report:
     """
 
     aim: str
-    tables: tuple[Comparison | Parts, ...]
+    tables: tuple[Comparison | Parts | Growth, ...]
 
     def __rich__(self) -> Group:
         tables: list[RenderableType] = [_draw(table) for table in self.tables]
@@ -88,8 +116,14 @@ def format_seconds(*seconds: float) -> str:
     return f"{' to '.join(f'{value / scale:.3g}' for value in seconds)} {unit}"
 
 
-def _draw(table: Comparison | Parts) -> Table:
-    return _draw_comparison(table) if isinstance(table, Comparison) else _draw_parts(table)
+def _draw(table: Comparison | Parts | Growth) -> Table:
+    match table:
+        case Comparison():
+            return _draw_comparison(table)
+        case Growth():
+            return _draw_growth(table)
+        case Parts():
+            return _draw_parts(table)
 
 
 def _draw_comparison(comparison: Comparison) -> Table:
@@ -100,7 +134,7 @@ def _draw_comparison(comparison: Comparison) -> Table:
     for row in comparison.rows:
         cells = [row.name, format_seconds(statistics.median(row.seconds)), format_seconds(*_span(row.seconds))]
         if row.ratios:
-            cells += [f"{statistics.median(row.ratios):.2g}", " to ".join(f"{end:.2g}" for end in _span(row.ratios))]
+            cells += [f"{statistics.median(row.ratios):.3g}", " to ".join(f"{end:.3g}" for end in _span(row.ratios))]
         table.add_row(*cells)
     return table
 
@@ -117,4 +151,15 @@ def _draw_parts(parts: Parts) -> Table:
     for name, seconds in parts.seconds.items():
         table.add_row(name, format_seconds(seconds), f"{seconds / whole:.0%}")
     table.add_row("together", format_seconds(whole), "", style="bold")
+    return table
+
+
+def _draw_growth(growth: Growth) -> Table:
+    first, *others = growth.sizes
+    table = Table(Column(growth.title, no_wrap=True), caption=f"time per item, relative to {first:,}")
+    for heading in (f"at {first:,}", *(f"{size:,}" for size in others), "exponent"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, times in {**growth.seconds, **growth.asides}.items():
+        ratios = [f"{ratio:.2f}" for ratio in growth.ratios(name)[1:]]
+        table.add_row(name, format_seconds(times[0] / first), *ratios, f"{growth.exponent(name):.2f}")
     return table
