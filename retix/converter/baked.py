@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -10,8 +11,12 @@ from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
 
+from retix.converter.check import CheckBook
+from retix.converter.detach import Detacher, is_in_function
 from retix.converter.place import find_user_frame
+from retix.converter.write import may_write
 from retix.errors import ConversionError
 from retix.ir import Location
 
@@ -41,6 +46,11 @@ _COUNTS = {"unbind", "split", "chunk", "tensor_split"}
 _MAY_RETURN_INPUT = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"}
 """Functions that return their very input in one mode; a trace then takes their result for that input ever after."""
 
+_AUGMENTED: Mapping[str, Callable[..., Any]] = {
+    f"{name}_": getattr(torch, name) for name in ("add", "sub", "mul", "div", "floor_divide", "remainder", "pow")
+}
+"""What augmented assignments do to tensors, and to Python numbers."""
+
 _PASS_THROUGH = {"as_tensor", "asarray"}
 
 
@@ -66,6 +76,12 @@ class BakeGuard(TorchFunctionMode):
         is_tracing: Whether the trace is running just now; leaves are computed outside of it.
         is_size: Whether a traced tensor is made of sizes and constants alone.
         alias: Makes another tensor of a traced one, with the same data.
+        keep: Told of every tensor that is about to be written to.
+        is_source: Whether gradients may flow into a traced tensor.
+
+    Attributes:
+        sizes: What it collected.
+        detacher: Detaches what is used where gradients are switched off.
     """
 
     def __init__(
@@ -73,13 +89,18 @@ class BakeGuard(TorchFunctionMode):
         is_tracing: Callable[[], bool],
         is_size: Callable[[torch.Tensor], bool],
         alias: Callable[[torch.Tensor], torch.Tensor],
+        keep: Callable[[torch.Tensor], None],
+        is_source: Callable[[torch.Tensor], bool],
     ) -> None:
         super().__init__()
         self.sizes: list[BakedSize] = []
+        self.detacher = Detacher(is_source)
+        self._checks = CheckBook()
         self._is_tracing = is_tracing
         self._is_size = is_size
         self._alias = alias
-        self._modes = _read_modes()
+        self._keep = keep
+        self._modes = read_modes()
 
     def __torch_function__(
         self,
@@ -90,13 +111,21 @@ class BakeGuard(TorchFunctionMode):
     ) -> Any:
         if not self._is_tracing():
             return func(*args, **(kwargs or {}))
+        if may_write(func, args, kwargs or {}):
+            for tensor in pytree.tree_leaves((args, dict(kwargs or {}))):
+                if isinstance(tensor, torch.Tensor):
+                    self._keep(tensor)
         caller = sys._getframe(1)
+        if not torch.is_grad_enabled() and is_in_function(caller):
+            return func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "")
         if "grad_enabled" not in name and "autocast" not in name:  # these are the switches themselves
             self.check_modes(caller)
         tensors = list(_find_tensors(args))
         converts = name in _CONVERSIONS and tensors and not (name in _PASS_THROUGH and tensors[0] is args[0])
         if converts and not all(map(self._is_size, tensors)):
+            if self._checks.is_check(caller):
+                return func(*args, **(kwargs or {}))
             raise ConversionError(
                 f"the model turns data into {_CONVERSIONS[name]}, which a graph of one run cannot follow",
                 where=find_user_frame(caller),
@@ -104,9 +133,11 @@ class BakeGuard(TorchFunctionMode):
                 fix="use torch.where or masks; or put the module into a @basic_unit; or convert without example "
                 "inputs, which keeps `if` and loops",
             )
+        if name in _AUGMENTED and self._is_number(args[0]) and _is_augmented(caller):
+            func = _AUGMENTED[name]  # names of numbers are bound anew; what else has the number keeps it
         if name in _MAY_RETURN_INPUT and args:
             args = (self._alias(args[0]), *args[1:])
-        result = func(*args, **(kwargs or {}))
+        result = self.detacher.call(func, args, dict(kwargs or {}))
         if converts:
             value = result.tolist() if isinstance(result, torch.Tensor) else result
             self.sizes.append(BakedSize(value, _CONVERSIONS[name] == "a condition", find_user_frame(caller)))
@@ -114,26 +145,34 @@ class BakeGuard(TorchFunctionMode):
             self.sizes.append(BakedSize(len(result), False, find_user_frame(caller)))
         return result
 
+    def _is_number(self, item: Any) -> bool:
+        """Whether a traced tensor stands for a size, or for what Python computed of sizes."""
+        return isinstance(item, torch.Tensor) and item.dim() == 0 and self._is_size(item)
+
     def check_modes(self, caller: types.FrameType) -> None:
         """Refuse a mode that forward has switched, on the way to ``caller``.
 
         Raises:
-            ConversionError: Gradients or autocast are not as they were when the trace began.
+            ConversionError: Autocast is not as it was when the trace began.
         """
-        for mode, state in _read_modes().items():
+        for mode, state in read_modes().items():
             if state != self._modes[mode]:
                 raise ConversionError(
                     f"the model switches {mode} {'on' if state else 'off'} in forward, which a graph does not hold",
                     where=find_user_frame(caller),
                     why="the generated model would run these lines in the mode of its caller",
-                    fix="instead of torch.no_grad(), use x.detach() or requires_grad_(False); put what needs "
-                    "the switch, such as an autograd.Function, into a @basic_unit",
+                    fix="let the caller of the model switch it, or put what needs the switch into a @basic_unit",
                 )
 
 
-def _read_modes() -> dict[str, bool]:
-    modes = {"gradients": torch.is_grad_enabled()}
-    return modes | {f"autocast on {device}": torch.is_autocast_enabled(device) for device in ("cpu", "cuda")}
+def _is_augmented(caller: types.FrameType) -> bool:
+    """Whether the frame is at an augmented assignment, rather than at the call of a method."""
+    return dis.opname[caller.f_code.co_code[caller.f_lasti]].startswith(("BINARY_OP", "INPLACE_"))
+
+
+def read_modes() -> dict[str, bool]:
+    """The modes of autocast, by what they are called."""
+    return {f"autocast on {device}": torch.is_autocast_enabled(device) for device in ("cpu", "cuda")}
 
 
 def _find_tensors(item: Any) -> Iterator[torch.Tensor]:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
+from retix.converter.construction import map_parts, take_apart
 from retix.converter.signature import positional_names
 from retix.errors import ConversionError
 
@@ -22,12 +23,14 @@ class Boundary:
 
     Args:
         module: The module that is traced.
-        args: Positional example inputs: tensors, also nested in lists, tuples and dicts.
+        args: Positional example inputs: tensors, also nested in lists, tuples and dicts; or None, booleans, numbers and
+            strings, which are what they are in every call of the model that is captured.
         kwargs: Keyword example inputs, likewise.
 
     Attributes:
-        names: What forward calls its inputs, in the order in which the trace takes them.
-        tensors: The inputs in that order.
+        names: What forward calls the inputs that the trace takes, in order.
+        tensors: Those inputs.
+        constants: The others: place among all inputs, name and value.
         results: What forward returned, once it has run.
 
     Raises:
@@ -36,13 +39,17 @@ class Boundary:
 
     def __init__(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         names = positional_names(module.forward)
+        kwargs = dict(sorted(kwargs.items(), key=lambda pair: is_plain(pair[1])))  # those with a default come last
         self._owner = type(module).__name__
         self._keywords = tuple(kwargs)
-        self.names = tuple([names[i] if i < len(names) else "x" for i in range(len(args))] + list(kwargs))
+        every = [names[i] if i < len(names) else "x" for i in range(len(args))] + list(kwargs)
         given = (*args, *kwargs.values())
-        for name, item in zip(self.names, given, strict=True):
+        self.constants = tuple((i, every[i], item) for i, item in enumerate(given) if is_plain(item))
+        self.names = tuple(name for name, item in zip(every, given, strict=True) if not is_plain(item))
+        traced = tuple(item for item in given if not is_plain(item))
+        for name, item in zip(self.names, traced, strict=True):
             self._check_input(name, item)
-        self.tensors: tuple[Any, ...] = pytree.tree_map_only(torch.Tensor, lambda t: t.detach().clone(), given)
+        self.tensors: tuple[Any, ...] = pytree.tree_map_only(torch.Tensor, lambda t: t.detach().clone(), traced)
         self.results: Any = None
 
     def _check_input(self, name: str, item: Any) -> None:
@@ -50,45 +57,55 @@ class Boundary:
         if not leaves or any(not isinstance(leaf, torch.Tensor) for leaf in leaves):
             raise ConversionError(
                 f"the example input {name!r} of {self._owner} is {item!r}, which is more, or less, than tensors",
-                why="a traced model takes tensors; everything else is kept as it was in the trace",
-                fix=f"leave {name!r} out, so that its default is used, or set it in __init__; without example inputs "
-                "the model is scripted, which takes numbers and None",
+                why="a graph takes tensors, in tuples, lists and dicts, and next to them plain values",
+                fix=f"leave {name!r} out, so that its default is used, or set it in __init__",
             )
 
     def wrap(self, forward: Callable[..., Any]) -> Callable[..., Any]:
         """A forward for the trace: positional inputs in, tensors out."""
 
         def flat(*inputs: Any) -> Any:
-            cut = len(inputs) - len(self._keywords)
-            self.results = forward(*inputs[:cut], **dict(zip(self._keywords, inputs[cut:], strict=True)))
+            given = list(inputs)
+            for place, _, value in self.constants:
+                given.insert(place, value)
+            cut = len(given) - len(self._keywords)
+            self.results = forward(*given[:cut], **dict(zip(self._keywords, given[cut:], strict=True)))
             return self._flatten_results()
 
         return flat
 
     def _flatten_results(self) -> tuple[torch.Tensor, ...]:
-        _check_result(self.results, self._owner)
-        tensors = tuple(item for item in pytree.tree_leaves(self.results) if isinstance(item, torch.Tensor))
+        tensors: list[torch.Tensor] = []
+
+        def collect(item: Any) -> None:
+            if isinstance(item, torch.Tensor):
+                tensors.append(item)
+            elif not is_plain(item):
+                raise refuse_result(item, self._owner)
+
+        map_parts(collect, take_apart(self.results))
         if not tensors:
             raise ConversionError(
                 f"{self._owner} returns {self.results!r}, in which there is no tensor",
                 fix="let forward return what it computes",
             )
-        return tensors
+        return tuple(tensors)
 
     def rebuild(self, values: list[Any]) -> Any:
-        """``values`` in the place of the tensors that forward returned."""
-        leaves, spec = pytree.tree_flatten(self.results)
+        """``values`` in the place of the tensors that forward returned; see `retix.converter.construction`."""
         rest = iter(values)
-        return pytree.tree_unflatten([next(rest) if isinstance(i, torch.Tensor) else i for i in leaves], spec)
+        return map_parts(lambda item: next(rest) if isinstance(item, torch.Tensor) else item, take_apart(self.results))
 
 
-def _check_result(item: Any, owner: str) -> None:
-    if type(item) in (list, tuple, dict):
-        for part in item.values() if isinstance(item, dict) else item:
-            _check_result(part, owner)
-    elif item is not None and not isinstance(item, (torch.Tensor, *_PLAIN)):
-        raise ConversionError(
-            f"{owner} returns a {type(item).__name__}, which a graph cannot make",
-            why="a graph returns tensors and plain values, in tuples, lists and dicts",
-            fix="return a tuple or dict",
-        )
+def is_plain(item: Any) -> bool:
+    """Whether ``item`` is what it is in every call of a captured model."""
+    return item is None or isinstance(item, _PLAIN)
+
+
+def refuse_result(item: Any, owner: str) -> ConversionError:
+    """The error for a forward of ``owner`` that returns ``item`` among other things."""
+    return ConversionError(
+        f"{owner} returns a {type(item).__name__}, which a graph cannot make",
+        why="a graph returns tensors and plain values, in tuples, lists, dicts, named tuples and dataclasses",
+        fix="return a tuple or dict",
+    )

@@ -28,6 +28,7 @@ class LeafCallee:
             of a pytree path. None where the call's output is what the leaf returns.
         location: The user's line.
         capture: Captures another module, called with the same arguments.
+        detached: No gradients flow into the call.
     """
 
     args: tuple[Any, ...]
@@ -35,6 +36,7 @@ class LeafCallee:
     outputs: tuple[tuple[Any, ...], ...] | None
     location: Location | None
     capture: Callable[[torch.nn.Module, str], Frontend]
+    detached: bool = False
 
 
 class Frontend(Protocol):
@@ -43,6 +45,10 @@ class Frontend(Protocol):
     @property
     def input_names(self) -> tuple[str, ...] | None:
         """What the outermost forward calls its inputs; None if the graph tells."""
+
+    @property
+    def constants(self) -> tuple[tuple[int, str, Any], ...]:
+        """The inputs of the outermost forward that the graph does not have: place among all, name and value."""
 
     @property
     def rebuild(self) -> Callable[[list[Any]], Any] | None:

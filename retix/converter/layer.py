@@ -32,29 +32,38 @@ def recover_arguments(layer: torch.nn.Module, path: str) -> dict[str, Any]:
         ConversionError: An argument cannot be found, or the layer was changed after it was made.
     """
     parameters = _parameters(type(layer))
-    found = {name: _read_argument(layer, name, parameter, path) for name, parameter in parameters.items()}
-    found |= _read_dtype(layer)
-    _check_twin(layer, found, path)
-    unusual = {
-        name: value
-        for name, value in found.items()
-        if name not in parameters or not _is_equal(value, parameters[name].default)
+    every = {name: _read_argument(layer, name, parameter, path) for name, parameter in parameters.items()}
+    every |= _read_dtype(layer)
+    defaults = {name: parameter.default for name, parameter in parameters.items()}
+    short = {
+        name: _collapsed(value)
+        for name, value in every.items()
+        if name not in defaults
+        or not (_is_equal(value, defaults[name]) or _is_equal(_collapsed(value), defaults[name]))
     }
-    if _makes(layer, unusual):
-        found = unusual
-    for name, value in tuple(found.items()):
-        default = parameters[name].default if name in parameters else inspect.Parameter.empty
+    if not _makes(layer, short):
+        _check_twin(layer, every, path)
+        return _shorten(layer, every, defaults)
+    # an argument that is None by default often stands for a value that the layer finds itself
+    unsure = [name for name in short if defaults.get(name, short) is None]
+    return _shorten(layer, short, dict.fromkeys(unsure))
+
+
+def _shorten(layer: torch.nn.Module, arguments: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments without those that have a default and make no difference, and with numbers where these will do."""
+    found = arguments
+    for name, value in arguments.items():
         without = {key: item for key, item in found.items() if key != name}
-        if default is not inspect.Parameter.empty and _makes(layer, without):
+        if defaults.get(name, inspect.Parameter.empty) is not inspect.Parameter.empty and _makes(layer, without):
             found = without
         elif (shorter := _collapsed(value)) is not value and _makes(layer, {**found, name: shorter}):
-            found[name] = shorter
+            found = {**found, name: shorter}
     return found
 
 
 def settings_key(layer: torch.nn.Module) -> tuple[object, ...]:
     """Equal for layers that the same call makes, as far as `recover_arguments` can tell."""
-    return (type(layer), repr(_settings(layer)))
+    return (*((path, type(part)) for path, part in layer.named_modules()), repr(_settings(layer)))
 
 
 def _parameters(cls: type[torch.nn.Module]) -> dict[str, inspect.Parameter]:
@@ -103,7 +112,7 @@ def _first(stack: str) -> Callable[[Any], torch.nn.Module]:
     return read
 
 
-_ACTIVATIONS = {torch.nn.functional.relu: "relu", torch.nn.functional.gelu: "gelu"}
+_ACTIVATIONS = {torch.nn.functional.gelu: "gelu"}  # the other one is the default
 _TRANSFORMER: Mapping[str, Callable[[Any], Any]] = {
     "d_model": lambda layer: layer.self_attn.embed_dim,
     "nhead": lambda layer: layer.self_attn.num_heads,
@@ -184,9 +193,26 @@ def _differences(layer: torch.nn.Module, twin: torch.nn.Module) -> list[str]:
 
 def _make_twin(layer: torch.nn.Module, arguments: dict[str, Any]) -> torch.nn.Module:
     given = {name: copy.deepcopy(v) if isinstance(v, torch.nn.Module) else v for name, v in arguments.items()}
-    with torch.device("meta"), warnings.catch_warnings():
+    cls = type(layer)
+    twin = cls.__new__(cls)
+    vars(twin).update(dict.fromkeys(_DRAWS, _draw_nothing))
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what there is to warn about was said when the layer was made
-        return type(layer)(**given)
+        if "device" in cls.__init__.__code__.co_varnames:  # much faster than the context
+            cls.__init__(twin, **given, device="meta")
+        else:
+            with torch.device("meta"):
+                cls.__init__(twin, **given)
+    for name in _DRAWS:
+        vars(twin).pop(name, None)
+    return twin
+
+
+_DRAWS = ("reset_parameters", "_reset_parameters")
+
+
+def _draw_nothing() -> None:
+    """In place of what draws a layer's weights: a twin on the meta device has none, and many are made."""
 
 
 def _settings(layer: torch.nn.Module) -> dict[str, Any]:
@@ -200,12 +226,19 @@ def _settings(layer: torch.nn.Module) -> dict[str, Any]:
 
 
 def _shapes(layer: torch.nn.Module) -> dict[str, Any]:
-    return {n: (tuple(t.shape), t.dtype) for n, t in layer.state_dict().items() if isinstance(t, torch.Tensor)}
+    return {
+        f"{path}.{name}".lstrip("."): (tuple(tensor.shape), tensor.dtype)
+        for path, part in layer.named_modules()
+        for name, tensor in (*part._parameters.items(), *part._buffers.items())
+        if tensor is not None
+    }
 
 
 def _is_plain(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return all(map(_is_plain, value))
+    if isinstance(value, (dict, set, torch.Tensor)):  # most of what a module holds, and slow to tell from routines
+        return False
     return value is None or isinstance(value, (bool, int, float, str, torch.dtype)) or inspect.isroutine(value)
 
 

@@ -12,9 +12,10 @@ import torch
 from retix.converter.label import LabelBook
 from retix.converter.layer import recover_arguments, settings_key
 from retix.converter.signature import positional_names
+from retix.converter.tensor import describe_tensor
 from retix.converter.user_source import SourceBook
 from retix.errors import ConversionError
-from retix.ir import Module, Open, Symbol
+from retix.ir import Module, Open, Symbol, Tensor
 from retix.nn.pytorch import CONTAINERS, InputChoice, LayerChoice
 from retix.recipe import Recipe, is_basic_unit, recipe_of
 
@@ -29,9 +30,11 @@ def is_leaf(module: torch.nn.Module) -> bool:
 
 
 def is_torch_layer(module: torch.nn.Module) -> bool:
-    """Whether the module's class is one of torch's own layers, no container, and no user's subclass of one."""
+    """Whether it is one of torch's own layers: no container, no user's subclass of one, and without hooks."""
     home = type(module).__module__
-    return (home.startswith("torch.nn.") or home == RECORDED) and not isinstance(module, CONTAINERS)
+    if not (home.startswith("torch.nn.modules.") or home == RECORDED) or isinstance(module, CONTAINERS):
+        return False
+    return not (module._forward_pre_hooks or module._forward_hooks)  # what they do is traced, and then the layer too
 
 
 class LeafBook:
@@ -46,27 +49,48 @@ class LeafBook:
         self._labels = labels
         self._sources = sources
         self._recovered: dict[tuple[object, ...], dict[str, Any]] = {}
+        self._described: dict[tuple[torch.nn.Module, str], Module] = {}
+        self._positional: dict[Callable[..., Any], list[str]] = {}
+        self._tensors: dict[tuple[int, str], Tensor] = {}
 
     def describe(self, module: torch.nn.Module, path: str) -> Module:
-        """The call that makes ``module``.
+        """The call that makes ``module``; both modes meet every leaf.
 
         Raises:
             ConversionError: Its arguments are not known, or cannot be written as data.
         """
+        if (module, path) not in self._described:
+            self._described[module, path] = self._describe(module, path)
+        return self._described[module, path]
+
+    def _describe(self, module: torch.nn.Module, path: str) -> Module:
         recipe = recipe_of(module)
         if recipe is None:
             recipe = Recipe(type(module), (), self._recover(module, path))
-        if is_torch_layer(module):
-            _check_trained(module, path)
-        return replace(self._call(recipe, path), state=tuple(module.state_dict()))
+        made = replace(self._call(recipe, path), state=_name_state(module))
+        return replace(
+            made, frozen=is_torch_layer(module) and "_freeze" not in made.kwargs and _is_frozen(module, path)
+        )
+
+    def describe_tensor(self, tensor: torch.Tensor, path: str, kind: str, persistent: bool = True) -> Tensor:
+        """A tensor of the module's as data; see `retix.converter.tensor`. Every trace of the module meets all of them.
+
+        Raises:
+            ConversionError: Its values follow no rule, and are too many.
+        """
+        key = id(tensor), path  # it lives as long as the module, and has its first value again whenever it is read
+        if key not in self._tensors:
+            self._tensors[key] = describe_tensor(tensor, path, kind, persistent)
+        return self._tensors[key]
 
     def _recover(self, layer: torch.nn.Module, path: str) -> dict[str, Any]:
-        """Both modes meet every layer, and most models have many that are alike."""
-        if any(layer.children()):
-            return recover_arguments(layer, path)
+        """Most models have many layers that are alike."""
         key = settings_key(layer)
         if key not in self._recovered:
-            self._recovered[key] = recover_arguments(layer, path)
+            found = recover_arguments(layer, path)
+            if any(isinstance(value, torch.nn.Module) for value in found.values()):
+                return found  # that is a part of this layer alone
+            self._recovered[key] = found
         return self._recovered[key]
 
     def literal(self, value: Any, path: str) -> Any:
@@ -106,7 +130,7 @@ class LeafBook:
         return self._call(recipe, path)
 
     def _call(self, recipe: Recipe, path: str) -> Module:
-        names = positional_names(recipe.target)
+        names = positional_names(recipe.target) if recipe.args else []
         args = tuple(
             self.literal(value, f"{path}.{names[i] if i < len(names) else i}") for i, value in enumerate(recipe.args)
         )
@@ -125,14 +149,32 @@ class LeafBook:
         return self._sources.name(target, path)
 
 
-def _check_trained(layer: torch.nn.Module, path: str) -> None:
+def _is_frozen(layer: torch.nn.Module, path: str) -> bool:
+    """Whether no parameter of the layer is trained.
+
+    Raises:
+        ConversionError: Some are.
+    """
     frozen = [name for name, parameter in layer.named_parameters() if not parameter.requires_grad]
-    if frozen and not isinstance(layer, (torch.nn.Embedding, torch.nn.EmbeddingBag)):
+    if frozen and len(frozen) < len(list(layer.parameters())):
         raise ConversionError(
-            f"{path} ({type(layer).__name__}) does not train its {', '.join(frozen)}",
-            why="generated code makes a layer by its arguments alone, which do not say so",
+            f"{path} ({type(layer).__name__}) does not train its {', '.join(frozen)}, and trains the rest",
+            why="generated code makes a layer by its arguments, and freezes it as a whole or not at all",
             fix="put the layer into a @basic_unit whose __init__ calls requires_grad_(False)",
         )
+    return bool(frozen)
+
+
+def _name_state(module: torch.nn.Module) -> tuple[str, ...]:
+    """The names of its state; a basic unit's may be anything, one of torch's layers' are read faster than a copy is."""
+    if not is_torch_layer(module):
+        return tuple(module.state_dict())
+    return tuple(
+        f"{path}.{name}".lstrip(".")
+        for path, part in module.named_modules()
+        for name, tensor in (*part._parameters.items(), *part._buffers.items())
+        if tensor is not None and name not in part._non_persistent_buffers_set
+    )
 
 
 def _plain(value: Any) -> Any:

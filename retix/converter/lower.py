@@ -12,7 +12,8 @@ from retix.converter.label import LabelBook
 from retix.converter.leaf import LeafBook
 from retix.converter.lowering import Handler, lower_forward
 from retix.converter.place import NameBook
-from retix.converter.program import Program
+from retix.converter.program import ScriptProgram
+from retix.converter.share import share_parts
 from retix.ir import Model
 
 HANDLERS: Mapping[str, Handler] = {
@@ -37,12 +38,16 @@ def lower_module(root: torch.nn.Module, frontend: Frontend, labels: LabelBook, l
     Raises:
         ConversionError: Something in it has no form in the IR.
     """
-    model = Model({}, _name_root(root))
-    lower_forward(Program(root, frontend, model, labels, leaves, NameBook(), HANDLERS), "")
+    model = Model({}, name_root(root))
+    program = ScriptProgram(
+        root=root, model=model, labels=labels, leaves=leaves, names=NameBook(), frontend=frontend, handlers=HANDLERS
+    )
+    lower_forward(program, "")
+    share_parts(model)
     return model
 
 
-def _name_root(root: torch.nn.Module) -> str:
+def name_root(root: torch.nn.Module) -> str:
     """The name of the outermost graph: its class, with an underscore behind it where a module has that path."""
     name = type(root).__name__
     paths = {path for path, _ in root.named_modules()}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from retix.converter.frontend import LEAF, MARK, LeafCallee
 from retix.converter.leaf import is_leaf
+from retix.converter.leaf_member import call_leaf, value_name
 from retix.converter.lowering import NUMBER_TYPES, GraphLowering, Handler, lower_forward
-from retix.ir import Call, Cell, ChooseInputs, LayerChoice, Member, MemberOp, Value
-from retix.nn.pytorch import InputChoice
-from retix.nn.pytorch import LayerChoice as LayerChoiceModule
+from retix.converter.program import ModuleRef
+from retix.converter.traced_type import record_type
+from retix.ir import Call, Cell, Function, Value
 
 
 def lower_method_call(low: GraphLowering, node: Any) -> None:
@@ -34,35 +35,47 @@ def lower_function_call(low: GraphLowering, node: Any) -> None:
     low.bind_outputs(node, tuple(low.inline(script, given)))
 
 
+def lower_autograd_function(low: GraphLowering, node: Any) -> None:
+    """``MyFunction.apply(...)``: a call of the user's class, whose forward and backward are its own."""
+    values, literals = iter(low.inputs(node)), iter(node.scalar_args())
+    path = low.program.full(low.path)
+    args = [next(values) if kind == "d" else low.program.leaves.literal(next(literals), path) for kind in node.cconv()]
+    symbol = low.program.leaves.literal(node.pyobj().__self__, path)
+    outputs = len(list(node.outputs()))
+    made = low.graph.add(
+        Function("python::apply"), low.settle([symbol, *args]), n_outputs=outputs, location=low.location
+    )
+    low.bind_outputs(node, made.outputs)
+
+
 def _lower_leaf_call(low: GraphLowering, node: Any, module: torch.nn.Module, path: str, given: list[Any]) -> None:
     callee = low.program.frontend.leaf_call(path, node.s("name"), given)
+    if callee is None:
+        low.bind(node, None)
+        return
     low.location = callee.location or low.location
-    full = low.program.full(path)
-
-    def argument(item: Any) -> Any:
-        return item if isinstance(item, Value) else low.program.leaves.literal(item, full)
-
-    args, kwargs = _map_tree(argument, callee.args), _map_tree(argument, callee.kwargs)
-    op: Any
-    if isinstance(module, InputChoice):
-        op, args, kwargs = _choose_inputs(low, module, full, args, kwargs)
-    else:
-        op = Call(low.member(path, lambda: _describe_leaf(low, module, path, callee)))
-    value = low.emit(op, args, kwargs, name=_value_name(low.local(path)))
+    value = call_leaf(
+        low, module, path, callee.args, callee.kwargs, lambda found, full: _capture_candidate(low, found, full, callee)
+    )
     if callee.outputs is None:
         low.bind_outputs(node, (value,))
         return
     outputs = tuple(_pick(low, value, way) for way in callee.outputs)
-    low.bind(node, outputs if node.outputsAt(0).type().kind() == "TupleType" else outputs[0])
+    if not outputs:  # nobody takes what it returns
+        low.bind(node, None)
+        return
+    bound = outputs if node.outputsAt(0).type().kind() == "TupleType" else outputs[0]
+    (typed,) = low.program.frontend.graph(path, node.s("name")).outputs()  # in a trace the call itself has no sizes
+    record_type(bound, typed.type(), low.numbers)
+    if callee.detached:
+        bound = tuple(_detach(low, item) for item in bound) if isinstance(bound, tuple) else _detach(low, bound)
+    low.bind(node, bound)
 
 
-def _map_tree(function: Callable[[Any], Any], tree: Any) -> Any:
-    """Map the leaves of plain tuples, lists and dicts, in pytree's order."""
-    if type(tree) in (tuple, list):
-        return type(tree)(_map_tree(function, item) for item in tree)
-    if isinstance(tree, dict):
-        return {key: _map_tree(function, item) for key, item in tree.items()}
-    return function(tree)
+def _detach(low: GraphLowering, value: Value) -> Value:
+    made = low.call("aten::detach", value, name=value.name)
+    made.take_type(value)
+    return made
 
 
 def _pick(low: GraphLowering, value: Value, way: tuple[Any, ...]) -> Value:
@@ -73,44 +86,11 @@ def _pick(low: GraphLowering, value: Value, way: tuple[Any, ...]) -> Value:
     return value
 
 
-def _value_name(path: str) -> str:
-    """A name for the result of calling the member at ``path``: its last part that is a word."""
-    return next((part for part in reversed(path.split(".")) if part.isidentifier()), "x")
-
-
-def _describe_leaf(low: GraphLowering, module: torch.nn.Module, path: str, callee: LeafCallee) -> MemberOp:
-    full = low.program.full(path)
-    if not isinstance(module, LayerChoiceModule):
-        return low.program.leaves.describe(module, full)
-    label = low.program.labels.name(module.label, full, str(id(module)))
-    candidates = []
-    for name, candidate in module.candidates.items():
-        op = _describe_candidate(low, candidate, f"{path}.{name}", callee)
-        candidates.append((name, Member(op, f"{low.local(path)}.{name}")))
-    return LayerChoice(label, tuple(candidates), module.prior)
-
-
-def _describe_candidate(low: GraphLowering, candidate: torch.nn.Module, path: str, callee: LeafCallee) -> MemberOp:
-    """A leaf as it is; another module is captured on its own, called with what its choice was called with."""
-    if is_leaf(candidate):
-        return _describe_leaf(low, candidate, path, callee)
-    full = low.program.full(path)
+def _capture_candidate(low: GraphLowering, candidate: torch.nn.Module, full: str, callee: LeafCallee) -> str:
+    """Capture a candidate on its own, called with what its choice was called with; returns the name of its graph."""
     lowered = lower_forward(low.program.at(candidate, callee.capture(candidate, full), full), "")
     assert lowered is not None  # a first call
-    return Cell(lowered.graph.name)
-
-
-def _choose_inputs(low: GraphLowering, module: InputChoice, full: str, args: Any, kwargs: Any) -> tuple[Any, Any, Any]:
-    candidates = args[0] if args else next(iter(kwargs.values()))
-    if not isinstance(candidates, (list, tuple)):
-        raise low.refuse(
-            f"the input choice {full} is called with a list whose length the compiler does not know",
-            fix="write the list where the choice is called, or convert with example inputs",
-        )
-    label = low.program.labels.name(module.label, full, str(id(module)))
-    decision = module.decision(label, len(candidates))
-    n_chosen = -1 if decision.n_chosen is None else decision.n_chosen
-    return ChooseInputs(label, len(candidates), n_chosen, module.reduction, module.prior), [list(candidates)], {}
+    return lowered.graph.name
 
 
 def _is_forward(method: str) -> bool:
@@ -119,7 +99,9 @@ def _is_forward(method: str) -> bool:
 
 
 def _lower_cell_call(low: GraphLowering, node: Any, path: str, given: list[Any]) -> bool:
-    """Call the module's graph; False if this call does something else than the graph."""
+    """Call the module's graph; False if this call does something else than the graph, or is given modules."""
+    if any(isinstance(item, ModuleRef) for item in given):
+        return False  # it calls parts of others, which a graph of its own could not reach
     numbers = frozenset(i for i, item in enumerate(given) if low.is_number(item))
     lowered = lower_forward(low.program, path, node.s("name"), numbers)
     if lowered is None:
@@ -130,10 +112,13 @@ def _lower_cell_call(low: GraphLowering, node: Any, path: str, given: list[Any])
     outputs = low.graph.add(
         Call(target),
         low.settle([given[i] for i in lowered.order]),
-        name=_value_name(low.local(path)),
+        name=value_name(low.local(path)),
         n_outputs=len(lowered.results) if many else 1,
         location=low.location,
     ).outputs
+    for output, result in zip(outputs, lowered.results if many else (lowered.results,), strict=True):
+        if isinstance(result, Value):
+            output.take_type(result)
     low.numbers.update(outputs[i] for i in lowered.numbers)
     if str(node.outputsAt(0).type()) in NUMBER_TYPES:
         low.numbers.update(outputs)
@@ -161,6 +146,7 @@ def refuse_direct_call(low: GraphLowering, node: Any) -> None:
 HANDLERS: Mapping[str, Handler] = {
     "prim::CallMethod": lower_method_call,
     "prim::CallFunction": lower_function_call,
+    "prim::PythonOp": lower_autograd_function,
     MARK: lower_mark,
     LEAF: refuse_direct_call,
 }

@@ -11,6 +11,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from retix.converter.builder import GraphBuilder
 from retix.converter.lowering import GraphLowering, Handler
 from retix.ir import Function, Value
 
@@ -72,24 +73,52 @@ _COMPARES_ANYTHING = {"is", "isnot", "eq", "ne"}
 
 def lower_arithmetic(low: GraphLowering, node: Any, name: str, args: list[Any]) -> bool:
     """Lower the torch operator ``name`` on numbers alone to Python's; False if there is a tensor among the operands."""
-    python = _PYTHON.get(name)
-    if python is None:
+    found = calculate(low, name, args)
+    if found is None:
         return False
-    operands = args[: 1 if python in _UNARY else 2]
-    if not _is_plain(low, python, operands):
-        return False
-    rounding = args[2] if python == "truediv" and len(args) > 2 else None
-    python = "floordiv" if rounding == "floor" else python
-    if python in _FOLD and not any(isinstance(item, (Value, list, tuple, dict)) for item in operands):
-        low.bind(node, _FOLD[python](*operands))
-    else:
-        low.bind(node, low.call(f"python::{python}", *operands, number=True))
-    if rounding == "trunc":
-        low.bind(node, low.call("python::int", low.get(node.outputsAt(0)), number=True))
+    low.bind(node, found)
     return True
 
 
-def _is_plain(low: GraphLowering, python: str, operands: list[Any]) -> bool:
+def calculate(low: GraphBuilder, name: str, args: list[Any]) -> Any:
+    """What the torch operator ``name`` gives for numbers, in Python; None if there is a tensor among the operands."""
+    if name in _CLOSED_FORMS and all(item is None or low.is_number(item) for item in args):
+        return _CLOSED_FORMS[name](low, *args)
+    # a trace changes a size in place; names stand for numbers, which do not change
+    python = _PYTHON.get(name.removesuffix("_") if not name.endswith("__") else name)
+    if python is None:
+        return None
+    operands = args[: 1 if python in _UNARY else 2]
+    if not _is_plain(low, python, operands):
+        return None
+    rounding = args[2] if python == "truediv" and len(args) > 2 else None
+    python = "floordiv" if rounding == "floor" else python
+    if python in _FOLD and not any(isinstance(item, (Value, list, tuple, dict)) for item in operands):
+        found = _FOLD[python](*operands)
+    else:
+        found = low.call(f"python::{python}", *operands, number=True)
+    return low.call("python::int", found, number=True) if rounding == "trunc" else found
+
+
+def _clamp(low: GraphBuilder, number: Any, least: Any = None, most: Any = None) -> Any:
+    for name, bound in (("max", least), ("min", most)):
+        if bound is not None:
+            number = low.call(f"python::{name}", number, bound, number=True)
+    return number
+
+
+_CLOSED_FORMS: Mapping[str, Callable[..., Any]] = {
+    "clamp": _clamp,
+    "clamp_min": _clamp,
+    "clamp_max": lambda low, number, most: _clamp(low, number, None, most),
+    "reciprocal": lambda low, number: low.call("python::truediv", 1, number, number=True),
+    "rsqrt": lambda low, number: low.call("python::pow", number, -0.5, number=True),
+    "rsub": lambda low, number, other, alpha=1: low.call("python::sub", other, number, number=True),
+}
+"""Torch's operators that on numbers are an expression of Python."""
+
+
+def _is_plain(low: GraphBuilder, python: str, operands: list[Any]) -> bool:
     """Whether Python's operator does for ``operands`` what torch's does."""
     if python == "len" or all(low.is_number(item) for item in operands):
         return True
@@ -123,7 +152,7 @@ _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
 
 def _needs_conversion(item: Any, kind: Any) -> bool:
     """Whether a number that is computed in the graph may be of another type than ``kind``; sizes are integers."""
-    return isinstance(item, Value) and (kind in (float, bool) or (kind is int and not _is_integer(item)))
+    return isinstance(item, Value) and (kind in (float, bool) or (kind is int and not is_integer(item)))
 
 
 _INTEGERS = {
@@ -138,13 +167,14 @@ _INTEGERS = {
 _CLOSED = {"python::add", "python::sub", "python::mul", "python::mod", "python::neg", "python::unpack"}
 
 
-def _is_integer(item: Any) -> bool:
+def is_integer(item: Any) -> bool:
+    """Whether a number is a Python int."""
     if not isinstance(item, Value):
         return isinstance(item, int)
     if item.producer is None:
         return True  # a size that was handed in
     function = item.producer.op.name if isinstance(item.producer.op, Function) else ""
-    return function in _INTEGERS or (function in _CLOSED and all(_is_integer(arg) for arg in item.producer.args))
+    return function in _INTEGERS or (function in _CLOSED and all(is_integer(arg) for arg in item.producer.args))
 
 
 def lower_size(low: GraphLowering, node: Any) -> None:

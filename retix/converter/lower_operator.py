@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from retix.converter.lower_number import lower_arithmetic
+from retix.converter.lower_number import is_integer, lower_arithmetic
 from retix.converter.lower_value import DeviceConstant
 from retix.converter.lowering import GraphLowering, Handler
 from retix.ir import Function, Symbol, Value
@@ -31,7 +31,8 @@ def lower_operator(low: GraphLowering, node: Any) -> None:
             fix="convert with example inputs, which follows Python; or decorate the module with @basic_unit",
         )
     args = [low.device() if isinstance(item, DeviceConstant) else item for item in args]
-    positional, keywords = _arrange(schema, args)
+    args = _with_tensors(low, schema, args)
+    positional, keywords = arrange(schema, args)
     made = low.graph.add(
         Function(kind),
         low.settle(positional),
@@ -41,6 +42,27 @@ def lower_operator(low: GraphLowering, node: Any) -> None:
         location=low.location,
     )
     low.bind_outputs(node, made.outputs)
+
+
+def _with_tensors(low: GraphLowering, schema: Any, args: list[Any]) -> list[Any]:
+    """``args`` with tensors of no dimensions in place of numbers where the operator takes tensors alone.
+
+    Next to a tensor most operators take a number as it is; in a list, or where there is no tensor, none does.
+    """
+
+    def wrap(item: Any) -> Any:
+        return low.call("python::tensor", item, name="number") if low.is_number(item) else item
+
+    kinds = [str(argument.type) for argument in schema.arguments[: len(args)]]
+    alone = not any(k == "Tensor" and not low.is_number(item) for k, item in zip(kinds, args, strict=True))
+    return [
+        [wrap(part) for part in item]
+        if kind == "List[Tensor]" and isinstance(item, list)
+        else wrap(item)
+        if kind == "Tensor" and alone
+        else item
+        for kind, item in zip(kinds, args, strict=True)
+    ]
 
 
 def _changes_list(schema: Any) -> bool:
@@ -60,13 +82,31 @@ def lower_placement(low: GraphLowering, node: Any) -> None:
         tensor = source.toIValue()  # a number that is really a tensor of no dimensions
         if isinstance(tensor, torch.Tensor):
             item = low.constant(f"{low.owner.class_name.lower()}_constant", tensor)
-    if low.is_constant(item) or (low.is_number(item) and node.kind() != "aten::to"):
+    if low.is_constant(item) or (low.is_number(item) and (node.kind() != "aten::to" or _stays(low, node))):
         low.bind(node, item)
     else:
         lower_operator(low, node)
 
 
-def _arrange(schema: Any, args: list[Any]) -> tuple[list[Any], dict[str, Any]]:
+def lower_copy(low: GraphLowering, node: Any) -> None:
+    """A copy or another view of a tensor; of a number there is only one."""
+    item = low.get(node.inputsAt(0))
+    if low.is_number(item):
+        low.bind(node, item)
+    else:
+        lower_operator(low, node)
+
+
+def _stays(low: GraphLowering, node: Any) -> bool:
+    """Whether ``to`` leaves a number what it is."""
+    item, *others = low.inputs(node)
+    names = [argument.name for argument in find_schema(node).arguments[1:]]
+    dtype = dict(zip(names, others, strict=False)).get("dtype")
+    return isinstance(dtype, int) and _ENUMERATIONS["ScalarType"].get(dtype) == torch.int64 and is_integer(item)
+
+
+def arrange(schema: Any, args: list[Any]) -> tuple[list[Any], dict[str, Any]]:
+    """``args``, one for each parameter, as positional ones and keywords without defaults."""
     positional: list[Any] = []
     keywords: dict[str, Any] = {}
     gap = False
@@ -143,4 +183,5 @@ HANDLERS: Mapping[str, Handler] = {
     "aten::detach": lower_placement,
     "aten::lift_fresh": lower_placement,
     "aten::to": lower_placement,
+    **dict.fromkeys(("aten::clone", "aten::alias", "aten::resolve_conj", "aten::resolve_neg"), lower_copy),
 }

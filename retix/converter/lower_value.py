@@ -9,7 +9,6 @@ import torch
 
 from retix.converter.lowering import NUMBER_TYPES, GraphLowering, Handler
 from retix.converter.program import ModuleRef
-from retix.converter.tensor import describe_tensor
 from retix.ir import Attribute, Constant, Function, Value
 
 
@@ -57,8 +56,8 @@ def _read_tensor(low: GraphLowering, path: str, holder: torch.nn.Module, name: s
     kind = "parameter" if is_parameter else "buffer" if is_buffer else "constant"
     persistent = name not in holder._non_persistent_buffers_set
     full = low.program.full(path)
-    target = low.member(path, lambda: describe_tensor(tensor, full, kind, persistent))
-    return low.emit(Attribute(target), (), name=name)
+    target = low.member(path, lambda: low.program.leaves.describe_tensor(tensor, full, kind, persistent))
+    return low.read(target, name)
 
 
 def refuse_set_attribute(low: GraphLowering, node: Any) -> None:

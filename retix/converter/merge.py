@@ -145,6 +145,8 @@ def _branch(model: Model, graph: Graph, other: Graph) -> None:
     meets = list(zip(tail.meeting, merged.outputs, strict=True))
     for pair, output in meets:
         output.variable = next((v.variable for v in pair if isinstance(v, Value) and v.variable), None)
+        if isinstance(pair[0], Value):
+            output.take_type(pair[0])
     for node, twin in [*tail.nodes, (graph.result, other.result)]:
         _take_merged(node, twin, meets)
         _merge_node(node, twin)
@@ -228,6 +230,7 @@ def _region(
     def enter(value: Value) -> Value:
         if value not in inner:
             inner[value] = region.add_input(value.name)
+            inner[value].take_type(value)
             taken.append(outside[value])
         return inner[value]
 
@@ -237,6 +240,7 @@ def _region(
         copied = region.add(node.op, args, kwargs, name=node.name, output_names=names, location=node.location)
         for old, new in zip(node.outputs, copied.outputs, strict=True):
             new.variable = old.variable
+            new.take_type(old)
         inner.update(zip(node.outputs, copied.outputs, strict=True))
     region.set_result(map_values(results, enter))
     return region, taken
@@ -248,6 +252,7 @@ def _align(region: Graph, known: list[Value], taken: list[Value]) -> None:
     for value in taken:
         if value not in by_outer:
             by_outer[value] = region.add_input(value.name)
+            by_outer[value].take_type(value)
     region.inputs = [by_outer[value] for value in taken]
     for index, value in enumerate(region.inputs):
         value.index = index

@@ -27,7 +27,8 @@ def _name_statement(nodes: list[Node], targets: tuple[str, ...]) -> None:
     if len(last.outputs) == len(targets):
         values = list(last.outputs)
     else:  # `q, k = qkv[0], qkv[1]`: what nothing else in the statement takes
-        values = [value for node in nodes for value in node.outputs if not set(value.uses) & set(nodes)]
+        targets = tuple(target for target in targets if target != "_")
+        values = [value for node in nodes for value in node.outputs if value.uses and not set(value.uses) & set(nodes)]
     if len(values) == len(targets):
         for value, target in zip(values, targets, strict=True):
             value.variable = target

@@ -7,8 +7,9 @@ import inspect
 import linecache
 import re
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def find_user_frame(start: types.FrameType | types.TracebackType | None) -> Loca
 
 def read_user_frame(text: str) -> Location | None:
     """The innermost frame outside torch and retix in a text of TorchScript: with a node, or in an error."""
-    for match in [*_STACK_ENTRY.finditer(text), *_COMPILER_ENTRY.finditer(text)]:
+    for match in chain(_STACK_ENTRY.finditer(text), _COMPILER_ENTRY.finditer(text)):
         if _is_users(match["file"]):
             return Location(match["file"], int(match["line"]))
     return None
@@ -106,6 +107,9 @@ def _is_shape(value: ast.AST | None) -> bool:
     return isinstance(value, ast.Attribute) and value.attr == "shape"
 
 
+_DISPLAYS = (ast.Tuple, ast.List, ast.Dict, ast.ListComp, ast.DictComp, ast.GeneratorExp)
+
+
 def _assigned(statement: ast.stmt) -> tuple[str, ...]:
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         target = statement.targets[0]
@@ -113,7 +117,18 @@ def _assigned(statement: ast.stmt) -> tuple[str, ...]:
         target = statement.target
     else:
         return ()
-    elements = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+    if isinstance(target, ast.Name) and isinstance(statement.value, _DISPLAYS):
+        return ()  # it names the collection, and none of the items
+    elements = list(_flatten(target))
     if all(isinstance(element, ast.Name) for element in elements):
         return tuple(element.id for element in elements if isinstance(element, ast.Name))
     return ()
+
+
+def _flatten(target: ast.expr) -> Iterator[ast.expr]:
+    """Yield what a target assigns, in order, also where it is nested as in ``out, (h, c)``."""
+    if isinstance(target, (ast.Tuple, ast.List)):
+        for element in target.elts:
+            yield from _flatten(element)
+    else:
+        yield target

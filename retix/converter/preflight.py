@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch.nn.utils.parametrize import is_parametrized
 
 from retix.converter.leaf import is_leaf
 from retix.converter.place import find_definition
 from retix.errors import ConversionError
 from retix.recipe import is_basic_unit
 
-_HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+_FORWARD_HOOKS = ("_forward_pre_hooks", "_forward_hooks")
+_BACKWARD_HOOKS = ("_backward_pre_hooks", "_backward_hooks")
 
 
 def check_module(module: Any) -> None:
@@ -21,13 +21,15 @@ def check_module(module: Any) -> None:
 
     Raises:
         ConversionError: ``module`` is no module, or a single layer; a part of it never called ``super().__init__()``,
-            has parameters that do not exist yet, or carries hooks or parametrizations.
+            has parameters that do not exist yet, or carries hooks that no trace can follow.
     """
     if not isinstance(module, torch.nn.Module):
         what = "a class, not an instance" if isinstance(module, type) else f"{type(module).__name__}"
         raise ConversionError(f"the base model is {what}", fix="pass an instance of a torch.nn.Module, such as Net()")
     for path, part in _parts(module):
         _check_part(path or "the base model", part)
+        # a trace follows the forward hooks of parts; who calls the model itself runs its hooks around all of it
+        _check_hooks(path or "the base model", part, _BACKWARD_HOOKS if path else (*_FORWARD_HOOKS, *_BACKWARD_HOOKS))
     if is_leaf(module):
         raise ConversionError(
             f"{type(module).__name__} is a single layer, so there is nothing in it to search",
@@ -75,28 +77,25 @@ def _check_part(path: str, part: torch.nn.Module) -> None:
             f"{path} ({cls}) has parameters of unknown shape",
             fix="call the model once on example inputs before the search",
         )
-    if is_parametrized(part):
-        names = ", ".join(part.parametrizations)  # type: ignore[arg-type]  # a ModuleDict, which torch leaves untyped
-        raise ConversionError(
-            f"{path} ({cls}) has a parametrization of {names}",
-            why="generated code makes a layer by its arguments alone, and would lose it",
-            fix="put the layer into a @basic_unit whose __init__ registers the parametrization",
-        )
-    hook = next(_foreign_hooks(part), None)
+
+
+def _check_hooks(path: str, part: torch.nn.Module, tables: tuple[str, ...]) -> None:
+    hook = next(_foreign_hooks(part, tables), None)
     if hook is not None:
         name = getattr(hook, "__qualname__", type(hook).__qualname__)
         raise ConversionError(
-            f"{path} ({cls}) has the hook {name}",
+            f"{path} ({type(part).__qualname__}) has the hook {name}",
             where=find_definition(hook),
-            why="a hook is no part of forward, so that generated code would lose it",
+            why="it is in no graph what a hook does to gradients, or around the model, so that generated code would "
+            "lose it",
             fix="write what the hook does into forward, or put the layer into a @basic_unit that registers it",
         )
 
 
-def _foreign_hooks(part: torch.nn.Module) -> Iterator[Any]:
+def _foreign_hooks(part: torch.nn.Module, tables: tuple[str, ...]) -> Iterator[Any]:
     """The hooks that the class does not register itself: of a basic unit, its own come back with it."""
     own = f"{type(part).__qualname__}."
-    for table in _HOOKS:
+    for table in tables:
         for hook in part.__dict__.get(table, {}).values():
             if not (is_basic_unit(part) and getattr(hook, "__qualname__", "").startswith(own)):
                 yield hook

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -41,28 +41,25 @@ class Lowered:
     location: Location | None
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Program:
-    """What is common to all graphs of one captured program.
+    """What is common to all graphs of one captured program, whichever front end captured it.
 
     Attributes:
         root: The user's module.
-        frontend: The captured program.
         model: The model that grows.
         labels: Names unlabelled choices.
         leaves: Writes leaves as data.
         names: Finds variable names.
-        handlers: What lowers each kind of node; the one under ``""`` lowers every operator of torch.
         prefix: What graph names begin with, for candidates that are captured on their own.
+        done: The modules that have graphs, by path.
     """
 
     root: torch.nn.Module
-    frontend: Frontend
     model: Model
     labels: LabelBook
     leaves: LeafBook
     names: NameBook
-    handlers: Mapping[str, Callable[[Any, Any], None]]
     prefix: str = ""
     done: dict[str, Lowered] = field(default_factory=dict)
 
@@ -70,6 +67,19 @@ class Program:
         """A path in the user's outermost model."""
         return ".".join(part for part in (self.prefix, path) if part)
 
-    def at(self, root: torch.nn.Module, frontend: Frontend, prefix: str) -> Program:
+
+@dataclass(kw_only=True)
+class ScriptProgram(Program):
+    """A program that TorchScript captured.
+
+    Attributes:
+        frontend: The captured program.
+        handlers: What lowers each kind of node; the one under ``""`` lowers every operator of torch.
+    """
+
+    frontend: Frontend
+    handlers: Mapping[str, Callable[[Any, Any], None]]
+
+    def at(self, root: torch.nn.Module, frontend: Frontend, prefix: str) -> ScriptProgram:
         """A program for another captured module, whose graphs go into the same model."""
-        return Program(root, frontend, self.model, self.labels, self.leaves, self.names, self.handlers, prefix)
+        return replace(self, root=root, frontend=frontend, prefix=prefix, done={})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import linecache
+import sys
 import typing
 import warnings
 from collections.abc import Callable, Iterator
@@ -48,6 +49,10 @@ class ScriptFrontend:
         return None
 
     @property
+    def constants(self) -> tuple[tuple[int, str, Any], ...]:
+        return ()
+
+    @property
     def rebuild(self) -> None:
         return None
 
@@ -58,8 +63,7 @@ class ScriptFrontend:
         return script._c._get_method(method).graph
 
     def function_graph(self, type_name: str) -> Any:
-        # compiled functions live in a unit that torch gives no other access to
-        return torch.jit._state._python_cu.find_function(type_name).graph
+        return find_compiled(type_name)
 
     def cell_location(self, call: int) -> Location | None:
         return None
@@ -77,6 +81,18 @@ class ScriptFrontend:
             else:
                 args.append(item)
         return LeafCallee(tuple(args), kwargs, None, None, lambda module, full: _capture(module))
+
+
+def find_compiled(type_name: str) -> Any:
+    """The TorchScript graph of a free function that is compiled, by the name of its type."""
+    # compiled functions live in a unit that torch gives no other access to
+    return torch.jit._state._python_cu.find_function(type_name).graph
+
+
+def has_torchscript() -> bool:
+    """Whether this torch can trace and script: torch has deprecated it, and supports it up to Python 3.13."""
+    script = getattr(torch, "jit", None)
+    return sys.version_info < (3, 14) and hasattr(script, "trace") and hasattr(script, "script")
 
 
 def _capture(module: torch.nn.Module) -> Frontend:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,26 +15,46 @@ from retix.converter.preserve import read_random_states
 from retix.errors import ConversionError
 
 
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A plain attribute that forward assigned.
+
+    Attributes:
+        error: What to raise if the next call is another one for that; it names the attribute.
+        is_tensor: Whether there was a tensor before.
+    """
+
+    error: ConversionError
+    is_tensor: bool
+
+
 @contextmanager
-def watch_state(module: torch.nn.Module, path: str) -> Iterator[None]:
+def watch_state(module: torch.nn.Module, path: str) -> Iterator[list[Assignment]]:
     """Refuse a forward that assigns to the module's state, switches modes, or draws numbers outside of torch.
 
     Args:
         module: Traced within the context.
         path: Its path in the base model.
 
+    Yields:
+        On leaving the context it holds the assignments to plain attributes, which are harmless where the attribute only
+            keeps what every call computes anew.
+
     Raises:
-        ConversionError: On leaving the context; it names the attribute, and where forward begins.
+        ConversionError: On leaving the context, for everything else; it names the attribute and where forward begins.
     """
+    assigned: list[Assignment] = []
     parts = [(f"{path}.{name}".strip("."), part) for name, part in _watched("", module)]
     before = [_read_state(part) for _, part in parts]
     random_before = read_random_states()
-    yield
+    yield assigned
     for (name, part), state in zip(parts, before, strict=True):
         now = _read_state(part)
-        changed = next((key for key, value in state.items() if not _is_equal(value, now.get(key))), None)
-        if changed is not None:
-            raise _refuse_assignment(part, name, changed, find_definition(type(module).forward))
+        for key in [key for key, value in state.items() if not _is_equal(value, now.get(key))]:
+            error = _refuse_assignment(part, name, key, find_definition(type(module).forward))
+            if key == "training" or key in part._parameters or key in part._buffers:
+                raise error
+            assigned.append(Assignment(error, isinstance(state[key], torch.Tensor)))
     if read_random_states() != random_before:
         raise ConversionError(
             f"forward of {type(module).__name__} draws random numbers from Python or numpy",

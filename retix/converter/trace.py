@@ -8,7 +8,6 @@ a call of each leaf with all of its inputs, whatever the leaf returns, and the m
 
 from __future__ import annotations
 
-import random
 import sys
 import warnings
 from collections import OrderedDict
@@ -17,51 +16,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy
 import torch
 from torch.utils import _pytree as pytree
 
 from retix.converter.baked import BakedSize, BakeGuard
 from retix.converter.boundary import Boundary
-from retix.converter.frontend import LEAF
 from retix.converter.leaf import is_leaf
+from retix.converter.leaf_run import LeafRun, LeafRunner
 from retix.converter.place import find_user_frame
 from retix.converter.signature import positional_names
+from retix.converter.tracer import Script, is_size, is_tracing, takes_gradient, untraced
 from retix.errors import ConversionError
 from retix.ir import Location
-from retix.nn.pytorch import InputChoice, LayerChoice
-from retix.recipe import is_basic_unit
 
 # Operators live in torch's registry, which is one per process. These two keep no state.
 _LIBRARY: Any = torch.library.Library("retix", "DEF")  # type: ignore[no-untyped-call]  # torch leaves it untyped
-_LIBRARY.define("leaf(int call, Tensor[] inputs, Tensor[] outputs) -> Tensor[]")
-# the mark of an input that is not used has to stay, or the module would take other inputs where it is: so it pretends
-# to write to its input, which keeps TorchScript from removing it
+# both pretend to write to what they are given, which keeps TorchScript from removing them where nobody takes what they
+# return: a layer may change its input in place, and without its marks a module would take other inputs
+_LIBRARY.define("leaf(int call, Tensor(a!)? first, Tensor[] inputs, Tensor[] outputs) -> Tensor[]")
 _LIBRARY.define("mark(Tensor(a!) x, str name, int call) -> Tensor(a!)")
 # new tensors over the same memory: what is traced must not be the very tensors that went in
-_LIBRARY.impl("leaf", lambda call, inputs, outputs: [t.view_as(t) for t in outputs], "CompositeExplicitAutograd")
+_LIBRARY.impl("leaf", lambda call, first, inputs, outputs: [t.view_as(t) for t in outputs], "CompositeExplicitAutograd")
 _LIBRARY.impl("mark", lambda x, name, call: x.view_as(x), "CompositeExplicitAutograd")
-
-_C: Any = torch._C  # its stubs lack what tracing needs
-
-
-@dataclass(frozen=True, slots=True)
-class LeafCall:
-    """One call of a leaf during a trace.
-
-    Attributes:
-        module: The leaf.
-        args: Its positional arguments, with tensors.
-        kwargs: Its keyword arguments.
-        results: What it returned.
-        location: The user's line that called it.
-    """
-
-    module: torch.nn.Module
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    results: Any
-    location: Location | None
 
 
 @dataclass(slots=True)
@@ -71,59 +47,57 @@ class Trace:
     Attributes:
         script: The traced module.
         boundary: What goes into the module and comes out of it.
-        leaf_calls: Every call of a leaf, by the number that its operator carries.
+        leaf_runs: Every call of a leaf, by the number that its operator carries.
         cell_calls: The user's line of every call of a module in between, likewise.
         sizes: The sizes that the trace keeps as numbers or conditions.
     """
 
     boundary: Boundary
-    script: Any = None
-    leaf_calls: list[LeafCall] = field(default_factory=list)
+    script: Script
+    leaf_runs: list[LeafRun] = field(default_factory=list)
     cell_calls: list[Location | None] = field(default_factory=list)
     sizes: list[BakedSize] = field(default_factory=list)
 
     def graph(self, path: str, method: str) -> Any:
         """The TorchScript graph of a method of the module at ``path``."""
-        script = self.script
-        for name in path.split(".") if path else ():
-            script = getattr(script, name)
-        return script._c._get_method(method).graph
+        return self.script.graph(path, method)
 
 
-def trace(module: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Trace:
+def trace(
+    module: torch.nn.Module,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    keep: Callable[[torch.Tensor], None],
+    like: Trace | None = None,
+    computes: bool = True,
+) -> Trace:
     """Trace ``module`` on example inputs, in the mode (training or not) that it is in.
+
+    Args:
+        module: Not a leaf.
+        args: Positional example inputs.
+        kwargs: Keyword example inputs.
+        keep: Told of every tensor that is about to be written to.
+        like: An earlier trace, whose leaves need not be computed again.
+        computes: Whether torch's layers compute values, or only shapes.
 
     Raises:
         ConversionError: It cannot be run, or does what a graph of one run cannot hold.
     """
-    found = Trace(Boundary(module, args, kwargs))
+    found = Trace(Boundary(module, args, kwargs), Script(module))
+    runner = LeafRunner(keep, like.leaf_runs if like else (), computes)
     with warnings.catch_warnings(), torch.enable_grad(), _without_gradients(module):
         warnings.simplefilter("ignore")
-        guard = BakeGuard(lambda: _C._get_tracing_state() is not None, _is_size, lambda x: _mark(x, "", -1))
+        guard = BakeGuard(is_tracing, is_size, lambda x: _mark(x, "", -1), keep, takes_gradient)
         found.sizes = guard.sizes
-        with _opaque(module, found, guard), guard:
+        with _opaque(module, found, guard, runner), guard:
             try:
-                # untyped in torch; without strict, dicts may go in and out
-                found.script = torch.jit.trace(  # type: ignore[no-untyped-call]
-                    module, found.boundary.tensors, check_trace=False, strict=False
-                )
+                found.script.record(found.boundary.tensors)
             except ConversionError:
                 raise
             except Exception as error:
                 raise _explain(module, error) from error
-    _release_results(found.script)
     return found
-
-
-def _release_results(script: Any) -> None:
-    """Let go of what leaves returned: torch keeps graphs, and the constants in them, for the life of the process."""
-    for module in script.modules():
-        for name in module._c._method_names():
-            for node in module._c._get_method(name).graph.nodes():
-                if node.kind() == LEAF:
-                    *_, outputs = node.inputs()
-                    for item in outputs.node().inputs():
-                        item.node().t_("value", torch.empty(0))
 
 
 def _explain(module: torch.nn.Module, error: Exception) -> ConversionError:
@@ -155,7 +129,7 @@ def _without_gradients(module: torch.nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _opaque(root: torch.nn.Module, found: Trace, guard: BakeGuard) -> Iterator[None]:
+def _opaque(root: torch.nn.Module, found: Trace, guard: BakeGuard, runner: LeafRunner) -> Iterator[None]:
     """Give every module a forward for the trace; afterwards each has its own again."""
     changed: dict[torch.nn.Module, dict[str, Any]] = {}
 
@@ -164,8 +138,8 @@ def _opaque(root: torch.nn.Module, found: Trace, guard: BakeGuard) -> Iterator[N
             return
         changed[module] = own = dict(vars(module))
         if is_leaf(module):
-            # its hooks, which it registers itself, are run with it, outside of the trace
-            forward = _leaf_forward(module, _with_hooks(module, own), found, guard)
+            # the hooks of a basic unit, which it registers itself, are run with it, outside of the trace
+            forward = _leaf_forward(module, _with_hooks(module, own), found, guard, runner)
             vars(module).update({name: OrderedDict() for name in _HOOKS}, forward=forward)
             return
         wrapped = found.boundary.wrap(module.forward) if module is root else _cell_forward(module.forward, found)
@@ -202,59 +176,36 @@ def _with_hooks(module: torch.nn.Module, own: dict[str, Any]) -> Callable[..., A
 
 
 def _leaf_forward(
-    leaf: torch.nn.Module, forward: Callable[..., Any], found: Trace, guard: BakeGuard
+    leaf: torch.nn.Module, forward: Callable[..., Any], found: Trace, guard: BakeGuard, runner: LeafRunner
 ) -> Callable[..., Any]:
     def opaque(*args: Any, **kwargs: Any) -> Any:
-        state = _C._get_tracing_state()
-        if state is None:
+        if not is_tracing():
             return forward(*args, **kwargs)
         caller = sys._getframe(1)
         guard.check_modes(caller)
-        _C._set_tracing_state(None)
-        try:
-            results = _run_untraced(leaf, forward, args, kwargs)
-            leaves, spec = pytree.tree_flatten(results)
-            outputs = [item.detach() for item in leaves if isinstance(item, torch.Tensor)]
-        finally:
-            _C._set_tracing_state(state)
-        call = len(found.leaf_calls)
-        found.leaf_calls.append(LeafCall(leaf, args, kwargs, results, find_user_frame(caller)))
+        call = len(found.leaf_runs)
+        with untraced():
+            results = runner.run(call, leaf, forward, args, kwargs)
+            results = pytree.tree_map_only(torch.Tensor, torch.Tensor.detach, results)
+        leaves, spec = pytree.tree_flatten(results)
+        detached = not torch.is_grad_enabled()
+        found.leaf_runs.append(LeafRun(leaf, args, kwargs, results, find_user_frame(caller), detached))
         inputs = [item for item in pytree.tree_leaves((args, kwargs)) if isinstance(item, torch.Tensor)]
-        handed_on = iter(torch.ops.retix.leaf(call, inputs, outputs))
+        outputs = [item for item in leaves if isinstance(item, torch.Tensor)]
+        handed_on = iter(torch.ops.retix.leaf(call, next(iter(inputs), None), inputs, outputs))
         replaced = [next(handed_on) if isinstance(item, torch.Tensor) else item for item in leaves]
+        if detached:
+            guard.detacher.note(replaced)
         return pytree.tree_unflatten(replaced, spec)
 
     return opaque
-
-
-def _run_untraced(
-    leaf: torch.nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    """What the leaf returns.
-
-    torch's layers run in eval mode, which changes no statistics and needs no big batch. Global random states are put
-    back, so that those which moved afterwards were moved outside of leaves.
-    """
-    opaque = is_basic_unit(leaf) or isinstance(leaf, (LayerChoice, InputChoice))
-    modes = [] if opaque else [(module, module.training) for module in leaf.modules()]
-    python_state, numpy_state = random.getstate(), numpy.random.get_state()
-    try:
-        for module, _ in modes:
-            module.training = False
-        with _C.DisableTorchFunction():
-            return forward(*args, **kwargs)
-    finally:
-        for module, training in modes:
-            module.training = training
-        random.setstate(python_state)
-        numpy.random.set_state(numpy_state)
 
 
 def _cell_forward(forward: Callable[..., Any], found: Trace) -> Callable[..., Any]:
     names = positional_names(forward)
 
     def marked(*args: Any, **kwargs: Any) -> Any:
-        if _C._get_tracing_state() is None:
+        if not is_tracing():
             return forward(*args, **kwargs)
         call = len(found.cell_calls)
         found.cell_calls.append(find_user_frame(sys._getframe(1)))
@@ -266,31 +217,3 @@ def _cell_forward(forward: Callable[..., Any], found: Trace) -> Callable[..., An
 
 def _mark(value: Any, name: str, call: int) -> Any:
     return pytree.tree_map_only(torch.Tensor, lambda tensor: torch.ops.retix.mark(tensor, name, call), value)
-
-
-_SIZE_SOURCES = {"prim::Constant", "aten::size", "aten::len", "aten::dim", "aten::numel", "prim::numel"}
-_SIZE_STEPS = {
-    *("prim::NumToTensor", "prim::ListConstruct", "prim::TupleConstruct", "prim::ListUnpack", "aten::Int"),
-    *("aten::ScalarImplicit", "aten::to", "aten::detach", "aten::lift_fresh", "aten::select", "aten::unbind"),
-    *("aten::arange", "aten::linspace", "aten::zeros", "aten::ones", "aten::full", "aten::stack", "aten::max"),
-    *("aten::add", "aten::sub", "aten::rsub", "aten::mul", "aten::div", "aten::floor_divide", "aten::remainder"),
-    *("aten::pow", "aten::neg", "aten::abs", "aten::floor", "aten::ceil", "aten::sqrt", "aten::min"),
-    *("aten::eq", "aten::ne", "aten::lt", "aten::le", "aten::gt", "aten::ge"),
-    *("aten::__and__", "aten::__or__", "aten::__xor__", "aten::logical_not", "aten::bitwise_not"),
-}
-
-
-def _is_size(tensor: torch.Tensor) -> bool:
-    """Whether a traced tensor is computed from constants and the sizes of tensors alone."""
-    pending = [_C._get_value_trace(tensor)]
-    seen: set[str] = set()
-    while pending:
-        value = pending.pop()
-        kind = value.node().kind()
-        if kind in _SIZE_SOURCES or value.debugName() in seen:
-            continue
-        if kind not in _SIZE_STEPS:
-            return False
-        seen.add(value.debugName())
-        pending += value.node().inputs()
-    return True

@@ -9,7 +9,9 @@ import torch
 from torch.utils import _pytree as pytree
 
 from retix.converter.frontend import LEAF, Frontend, LeafCallee
-from retix.converter.trace import LeafCall, Trace
+from retix.converter.leaf_run import LeafRun
+from retix.converter.script import find_compiled
+from retix.converter.trace import Trace
 from retix.errors import ConversionError
 from retix.ir import Location
 
@@ -34,6 +36,10 @@ class TraceFrontend:
         return self._trace.boundary.names
 
     @property
+    def constants(self) -> tuple[tuple[int, str, Any], ...]:
+        return self._trace.boundary.constants
+
+    @property
     def rebuild(self) -> Callable[[list[Any]], Any]:
         return self._trace.boundary.rebuild
 
@@ -41,45 +47,50 @@ class TraceFrontend:
         return self._trace.graph(path, method)
 
     def function_graph(self, type_name: str) -> Any:
-        raise ConversionError(f"the trace calls {type_name}, a scripted function", fix="call the Python function")
+        return find_compiled(type_name)
 
     def cell_location(self, call: int) -> Location | None:
         return self._trace.cell_calls[call]
 
-    def leaf_call(self, path: str, method: str, given: list[Any]) -> LeafCallee:
-        """Read the leaf's own graph, which holds one opaque operator."""
+    def leaf_call(self, path: str, method: str, given: list[Any]) -> LeafCallee | None:
+        """Read the leaf's own graph, which holds one opaque operator, or none where it was given no tensor in vain."""
         graph = self._trace.graph(path, method)
-        nodes = {output.debugName(): node for node in graph.nodes() for output in node.outputs()}
-        (leaf,) = (node for node in graph.nodes() if node.kind() == LEAF)
-        number, inputs, _ = leaf.inputs()
-        call = self._trace.leaf_calls[number.toIValue()]
+        leaf = next((node for node in graph.nodes() if node.kind() == LEAF), None)
+        if leaf is None:
+            return None
+        number, _, inputs, _ = leaf.inputs()
+        call = self._trace.leaf_runs[number.toIValue()]
         by_name = {item.debugName(): value for item, value in zip(list(graph.inputs())[1:], given, strict=True)}
-        values = iter([by_name[item.debugName()] for item in nodes[inputs.debugName()].inputs()])
+        values = iter([by_name[item.debugName()] for item in inputs.node().inputs()])
         args, kwargs = pytree.tree_map_only(torch.Tensor, lambda _: next(values), (call.args, call.kwargs))
         ways = [way for way, item in pytree.tree_flatten_with_path(call.results)[0] if isinstance(item, torch.Tensor)]
-        outputs = tuple(ways[index] for index in _returned(graph, nodes))
+        outputs = tuple(ways[index] for index in _returned(graph, leaf))
         return LeafCallee(
-            args, kwargs, outputs, call.location, lambda module, full: self._candidate(module, full, call)
+            args,
+            kwargs,
+            outputs,
+            call.location,
+            lambda module, full: self._candidate(module, full, call),
+            call.detached,
         )
 
-    def _candidate(self, module: torch.nn.Module, full: str, call: LeafCall) -> Frontend:
-        plain = all(isinstance(item, torch.Tensor) for item in call.args) and not call.kwargs
-        if not plain:
-            shape = pytree.tree_map(lambda item: type(item).__name__, (*call.args, call.kwargs))
+    def _candidate(self, module: torch.nn.Module, full: str, call: LeafRun) -> Frontend:
+        if call.kwargs:
             raise ConversionError(
-                f"the candidate {full} ({type(module).__name__}) is called with {shape}",
+                f"the candidate {full} ({type(module).__name__}) is called with {', '.join(call.kwargs)} by name",
                 where=call.location,
-                why="a candidate that is captured as a graph takes tensors as positional arguments",
-                fix=f"decorate {type(module).__name__} with @basic_unit",
+                why="a candidate that is captured as a graph takes positional arguments",
+                fix=f"leave the names out, or decorate {type(module).__name__} with @basic_unit",
             )
         return self._capture(module, call.args, {}, full)
 
 
-def _returned(graph: Any, nodes: dict[str, Any]) -> list[int]:
+def _returned(graph: Any, leaf: Any) -> list[int]:
     """Which of the opaque operator's outputs the leaf's graph returns."""
     (output,) = graph.outputs()
-    node = nodes.get(output.debugName())
-    items = list(node.inputs()) if node is not None and node.kind() == "prim::TupleConstruct" else [output]
-    (unpack,) = (node for node in graph.nodes() if node.kind() == "prim::ListUnpack")
+    if output.type().kind() == "NoneType":
+        return []
+    items = list(output.node().inputs()) if output.node().kind() == "prim::TupleConstruct" else [output]
+    (unpack,) = (use.user for use in leaf.outputsAt(0).uses())
     positions = {item.debugName(): index for index, item in enumerate(unpack.outputs())}
     return [positions[item.debugName()] for item in items]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import linecache
 import random
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy
 import pytest
 import torch
+import torch.nn.functional as F
 
 import retix.nn.pytorch as nn
 from retix.converter import convert
@@ -78,6 +80,47 @@ def test_other_sizes_may_be_python_numbers() -> None:
     assert_same(Lambda(lambda m, x: m.fc(x) / int(x.shape[1]) if x.shape[1] > 3 else x), (X,), (X[:1],))
 
 
+IMAGE = torch.linspace(-1, 1, 2 * 3 * 8 * 8).view(2, 3, 8, 8)
+SIZES = {
+    "int()": lambda m, x: x.view(x.shape[0], 3, int(x.shape[2]), -1),
+    "len()": lambda m, x: x * len(x[0, 0]),
+    "range()": lambda m, x: sum(x[:, :, i] for i in range(x.shape[2])),
+    "unbind": lambda m, x: torch.stack(x.unbind(3)[:-1], 3),
+    "if": lambda m, x: x * 2 if x.shape[3] > 6 else x,
+    "mask": lambda m, x: x * torch.ones(int(x.shape[2]), int(x.shape[3])).tril(),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_other_sizes_in_the_graph_are_reported(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A size that the user's model leaves free, and that the trace keeps, is reported once, with the user's line."""
+    convert(Lambda(SIZES[name]), IMAGE)
+    (message,) = caplog.messages
+    assert "Lambda is captured for inputs of size 8, although it takes others" in message
+    where = next(line for line in message.splitlines() if "where:" in line)
+    file, _, number = where.removeprefix("  where: ").rpartition(":")
+    assert file == __file__
+    assert f'"{name}": lambda' in linecache.getline(file, int(number))
+
+
+FREE = {
+    "shape": lambda m, x: x.reshape(x.shape[0], 3, x.shape[2] * x.shape[3]),
+    "number that is none": lambda m, x: F.conv2d(x, torch.ones(4, 3, 1, 1)) / int(x.shape[1]),
+    "check": lambda m, x: x if x.shape[2] == x.shape[3] else x * 2,
+    "fixed": lambda m, x: F.linear(x, torch.eye(8)) * len(x[0, 0]),
+    "assertion": lambda m, x: (None if x.shape[2] == 8 else 1 / 0, x * 2)[1],
+}
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_sizes_that_are_free_or_a_part_of_the_model_are_not_reported(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is said where the graph holds for other sizes, or the model itself takes none."""
+    convert(Lambda(FREE[name]), IMAGE)
+    assert caplog.messages == []
+
+
 def test_number_that_cannot_be_tried_is_refused() -> None:
     """A model that takes one batch size only says so."""
 
@@ -97,23 +140,6 @@ def test_checks_of_shapes_are_followed() -> None:
         return x * 2
 
     assert_same(Lambda(forward), (X,))
-
-
-def test_switched_gradients_are_refused() -> None:
-    """A graph holds no grad mode, neither around layers nor around functions."""
-
-    def around_layer(module: Any, x: Any) -> Any:
-        with torch.no_grad():
-            return module.fc(x)
-
-    def around_function(module: Any, x: Any) -> Any:
-        with torch.no_grad():
-            return x * 2
-
-    with refused("switches gradients off", file=__file__, line="return module.fc(x)"):
-        convert(Lambda(around_layer), X)
-    with refused("switches gradients off", file=__file__, line="return x * 2"):
-        convert(Lambda(around_function), X)
 
 
 def test_autocast_in_forward_is_refused() -> None:
@@ -153,6 +179,7 @@ class Counter(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.steps = 0
+        self.mean: torch.Tensor
         self.register_buffer("mean", torch.zeros(4))
         self.norm = nn.BatchNorm1d(4)
         self.how = "steps"
@@ -185,6 +212,48 @@ def test_changed_state_is_refused(how: str, what: str) -> None:
     assert net.mean.sum() == 0
 
 
+class Cache(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.last = torch.zeros(4)
+        self.reads = False
+
+    def forward(self, x: Any) -> Any:
+        before = self.last
+        self.last = self.fc(x)
+        return self.last * 2 + before if self.reads else self.last * 2
+
+
+def test_attribute_that_every_call_computes_anew() -> None:
+    """What forward only leaves behind is harmless; what the next call reads is in no graph."""
+    net = Cache()
+    assert_same(net, (X,), (X[:1],))
+    convert(net, X)
+    net.last, net.reads = torch.zeros(4), True
+    with refused(r"forward of Cache \(Cache\) assigns self\.last", file=__file__, line="def forward"):
+        convert(net, X)
+
+
+def test_attribute_that_settles() -> None:
+    """A setting that the first call brings into line stays there; the calls after it are all alike."""
+
+    class Window(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.size = 7
+
+        def forward(self, x: Any) -> Any:
+            if x.shape[1] <= self.size:
+                self.size = 4
+            return x * self.size
+
+    net = Window()
+    convert(net, X)
+    assert net.size == 7
+    assert_same(net, (X,), (X[:1],))
+
+
 def test_layer_called_by_its_forward_is_refused() -> None:
     """The call of a layer is what a graph holds."""
     with refused("calls the forward of a layer", file=__file__, line="m.fc.forward(x)"):
@@ -212,21 +281,23 @@ def test_failing_model() -> None:
         convert(Lambda(lambda m, x: x.view(3, 7)), X)
 
 
-def test_scripted_function_is_refused() -> None:
-    """What TorchScript compiled before is no part of a trace."""
+def test_scripted_function_is_written_in_place() -> None:
+    """What TorchScript compiled before keeps its own control flow."""
     with pytest.warns(DeprecationWarning, match="jit"):
         compiled = torch.jit.script(_double)
-    with refused("the trace calls .*_double"):
-        convert(Lambda(lambda m, x: compiled(x)), X)
+    text = assert_same(Lambda(lambda m, x: compiled(m.fc(x), 0.5)), (X,), (X[:1],))
+    assert "[0] > 1:" in text or ".size(0) > 1:" in text
 
 
-def _double(x: torch.Tensor) -> torch.Tensor:
-    return x * 2
+def _double(x: torch.Tensor, factor: float) -> torch.Tensor:
+    if x.shape[0] > 1:
+        x = x * factor
+    return x + x
 
 
-@pytest.mark.parametrize(("args", "name"), [((X, None), "'y'"), ((X, 3), "'y'"), ((X, []), "'y'")])
-def test_inputs_that_are_no_tensors_are_refused(args: tuple[Any, ...], name: str) -> None:
-    """A traced model takes tensors."""
+@pytest.mark.parametrize(("args", "name"), [((X, object()), "'y'"), ((X, (X, None)), "'y'"), ((X, []), "'y'")])
+def test_inputs_that_no_graph_takes_are_refused(args: tuple[Any, ...], name: str) -> None:
+    """A traced model takes tensors, and next to them plain values."""
 
     class Net(nn.Module):
         def forward(self, x: Any, y: Any = None) -> Any:
@@ -236,23 +307,20 @@ def test_inputs_that_are_no_tensors_are_refused(args: tuple[Any, ...], name: str
         convert(Net(), args)
 
 
-class Pair(NamedTuple):
-    """A result that generated code cannot make."""
-
-    a: Any
-    b: Any
+class Pair:
+    """A result that no call is known for."""
 
 
 def test_results_that_no_graph_can_make_are_refused() -> None:
-    """Only plain structures and plain values are returned."""
+    """What is neither a structure nor a plain value cannot be returned."""
     with refused("Lambda returns a Pair"):
-        convert(Lambda(lambda m, x: {"pair": [Pair(x, x)]}), X)
+        convert(Lambda(lambda m, x: {"pair": [x, Pair()]}), X)
     with refused("Lambda returns None, in which there is no tensor"):
         convert(Lambda(lambda m, x: None), X)
 
 
-def test_candidate_called_with_more_than_tensors_is_refused() -> None:
-    """A candidate that is captured as a graph takes tensors by position."""
+def test_candidate_called_by_name_is_refused() -> None:
+    """A candidate that is captured as a graph takes its arguments by position."""
 
     class Candidate(nn.Module):
         def forward(self, x: Any, scale: float = 1.0) -> Any:
@@ -266,21 +334,29 @@ def test_candidate_called_with_more_than_tensors_is_refused() -> None:
         def forward(self, x: Any) -> Any:
             return self.choice(x, scale=2.0)
 
-    with refused(r"the candidate choice\.0 \(Candidate\) is called with", file=__file__, line="self.choice(x"):
+    with refused(
+        r"the candidate choice\.0 \(Candidate\) is called with scale by name", file=__file__, line="self.choice(x"
+    ):
         convert(Net(), X)
 
 
-def test_autograd_function_is_refused() -> None:
-    """An operation with its own backward is a basic unit or nothing."""
+class Double(torch.autograd.Function):
+    """Twice the input, with the gradient of the input alone."""
 
-    class Double(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, x: Any) -> Any:
-            return x * 2
+    @staticmethod
+    def forward(ctx: Any, x: Any, factor: float) -> Any:
+        return x * factor * float(x.detach().sum() * 0 + 1)
 
-        @staticmethod
-        def backward(ctx: Any, gradient: Any) -> Any:
-            return gradient
+    @staticmethod
+    def backward(ctx: Any, gradient: Any) -> Any:
+        return gradient, None
 
-    with refused("switches gradients off in forward", file=__file__, line="return x * 2"):
-        convert(Lambda(lambda m, x: Double.apply(x)), X)
+
+def _apply_double(module: Any, x: Any) -> Any:
+    return Double.apply(module.fc(x), 2.0)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+
+
+def test_autograd_function_keeps_its_own_backward() -> None:
+    """An operation with its own backward is called as it is, whatever it does with data."""
+    text = assert_same(Lambda(_apply_double), (X,), (X[:1],))
+    assert "Double.apply(self.fc(x), 2.0)" in text

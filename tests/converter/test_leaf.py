@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 import torch
 
+from retix.converter import convert
 from retix.converter.label import LabelBook
 from retix.converter.leaf import LeafBook, is_leaf, recover_arguments
 from retix.converter.user_source import SourceBook
 from retix.errors import ConversionError
-from retix.ir import Module, Open, Symbol
+from retix.ir import Model, Module, Open, Symbol
 from retix.nn import pytorch as rnn
 from retix.recipe import basic_unit
+from tests.converter.equality import assert_same
 
 nn = torch.nn
 
@@ -272,3 +274,23 @@ def test_frozen_layer_is_refused(book: LeafBook) -> None:
     layer.bias.requires_grad_(False)
     with pytest.raises(ConversionError, match=r"stem \(Linear\) does not train its bias"):
         book.describe(layer, "stem")
+
+
+def test_layer_frozen_as_a_whole() -> None:
+    """A layer of which nothing is trained is made so again, also from JSON."""
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem = torch.nn.Linear(4, 4).requires_grad_(False)
+            self.head = torch.nn.Linear(4, 4)
+
+        def forward(self, x: Any) -> Any:
+            return self.head(self.stem(x))
+
+    x = torch.ones(2, 4)
+    assert "self.stem = nn.Linear(4, 4).requires_grad_(False)" in assert_same(Net(), (x,))
+    model = convert(Net(), x)
+    trained = Net()
+    trained.stem.requires_grad_(True)
+    assert Model.from_json(model.to_json()).digest() == model.digest() != convert(trained, x).digest()

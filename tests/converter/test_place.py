@@ -45,3 +45,12 @@ def test_assigned_names(tmp_path: Path) -> None:
     found = [book.targets(Location(str(file), line)) for line in range(1, 9)]
     assert found == [("x",), ("x",), ("x",), ("a", "b"), (), ("x",), (), ("z",)]
     assert book.targets(None) == ()
+
+
+def test_names_of_parts_and_of_collections(tmp_path: Path) -> None:
+    """Nested targets count one by one; a name for a collection is no name for what stands in it."""
+    file = tmp_path / "net.py"
+    file.write_text("out, (h, c) = x\nparts = [x, x]\na, b = [x, x]\n")
+    book = NameBook()
+    found = [book.targets(Location(str(file), line)) for line in range(1, 4)]
+    assert found == [("out", "h", "c"), (), ("a", "b")]

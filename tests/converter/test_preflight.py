@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 
 import retix.nn.pytorch as nn
@@ -56,20 +57,31 @@ def test_lazy_parameters() -> None:
         convert(Net(torch.nn.LazyLinear(4)), X)
 
 
-def test_parametrization() -> None:
-    """A parametrized layer is no call of its class."""
-    with refused(r"fc \(ParametrizedLinear\) has a parametrization of weight"):
-        convert(Net(torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(4, 4))), X)
+@pytest.mark.parametrize("name", ["weight_norm", "spectral_norm", "orthogonal"])
+def test_parametrization_is_captured(name: str) -> None:
+    """A parametrized layer is a class of its own, which computes its weight; its state has the same names."""
+    net = Net(getattr(torch.nn.utils.parametrizations, name)(torch.nn.Linear(4, 4)))
+    assert_same(net, (X,), (X[:1],))
 
 
-def test_hook() -> None:
-    """A hook is named with its line; the spectral norm of old is one."""
+def test_hooks_of_parts_are_captured() -> None:
+    """What the forward hooks of a part do is traced with it; the norms of old are such hooks."""
+    net = Net()
+    net.fc.register_forward_hook(lambda module, inputs, output: output * 2)
+    assert "* 2" in assert_same(net, (X,), (X[:1],))
+    assert_same(Net(torch.nn.utils.spectral_norm(torch.nn.Linear(4, 4))), (X,), (X[:1],))
+
+
+def test_hooks_that_no_trace_follows() -> None:
+    """A hook around the whole model, and one that changes gradients, is named with its line."""
     net = Net()
     net.register_forward_hook(lambda module, inputs, output: output * 2)
     with refused(r"the base model \(Net\) has the hook", file=__file__, line="register_forward_hook"):
         convert(net, X)
-    with refused(r"fc \(Linear\) has the hook SpectralNorm"):
-        convert(Net(torch.nn.utils.spectral_norm(torch.nn.Linear(4, 4))), X)
+    net = Net()
+    net.fc.register_full_backward_hook(lambda module, given, taken: None)
+    with refused(r"fc \(Linear\) has the hook", file=__file__, line="register_full_backward_hook"):
+        convert(net, X)
 
 
 @basic_unit

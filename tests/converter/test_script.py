@@ -244,7 +244,7 @@ def test_what_the_compiler_does_not_know() -> None:
             return sum(part for part in [x, x])
 
     with refused("Net cannot be scripted", file=__file__, line="sum(part for part"):
-        convert(Net())
+        convert(Net(), frontend="script")
 
 
 def test_variadic_unit_is_refused() -> None:
@@ -264,7 +264,7 @@ def test_variadic_unit_is_refused() -> None:
             return self.unit(x)
 
     with refused(r"takes \*xs", file=__file__, line="def forward(self, *xs)"):
-        convert(Net())
+        convert(Net(), frontend="script")
 
 
 def test_assignment_in_forward_is_refused() -> None:
@@ -293,7 +293,7 @@ def test_operations_on_lists_are_refused() -> None:
             return found[0]
 
     with refused("extend has no form in a graph", file=__file__, line="found.extend"):
-        convert(Net())
+        convert(Net(), frontend="script")
 
 
 def test_input_choice_among_unknown_inputs_is_refused() -> None:
@@ -311,7 +311,7 @@ def test_input_choice_among_unknown_inputs_is_refused() -> None:
             return self.choice(found)
 
     with refused("choice is called with a list whose length", file=__file__, line="self.choice(found)"):
-        convert(Net())
+        convert(Net(), frontend="script")
 
 
 def test_unknown_step_is_refused() -> None:
@@ -324,7 +324,7 @@ def test_unknown_step_is_refused() -> None:
             return x + 1
 
     with refused("the step prim::.* of TorchScript has no form in a graph", file=__file__, line="torch.no_grad"):
-        convert(Net())
+        convert(Net(), frontend="script")
 
 
 def test_module_is_left_as_it_was() -> None:

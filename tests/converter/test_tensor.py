@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from retix.converter.rule import pack
 from retix.converter.tensor import describe_tensor
 from retix.converter.tie import find_ties
 from retix.ir import Module, Symbol
@@ -42,8 +43,18 @@ def test_random_parameters_start_from_the_same_kind_of_draw(kind: str) -> None:
     assert (low, high) == pytest.approx((0.0, 0.02) if kind == "normal_" else (-1.0, 1.0), rel=0.1)
 
 
-def test_values_without_a_rule_are_refused() -> None:
-    """A large buffer of no rule is not guessed."""
+def test_values_without_a_rule_are_kept() -> None:
+    """A large table of no rule is written as its bytes; so is a parameter that is not trained."""
+    torch.manual_seed(0)
+    table = torch.rand(40, 50)
+    frozen = torch.nn.Parameter(table, requires_grad=False)
+    for init in (describe_tensor(table, "t", "buffer").init, describe_tensor(frozen, "t", "parameter").init):
+        assert init == pack(table)
+
+
+def test_too_many_values_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no text should hold is named."""
+    monkeypatch.setattr("retix.converter.rule.PACKED_SIZE", 100)
     with refused(r"the buffer 'net\.table' of shape \(40, 50\) cannot be written as source"):
         describe_tensor(torch.rand(40, 50), "net.table", "buffer")
 

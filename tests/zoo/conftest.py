@@ -10,13 +10,14 @@ from tests.zoo.zoo import Animal, Captured, capture
 
 
 @pytest.fixture(scope="session")
-def captured() -> Callable[[Animal], Captured]:
-    """Converts and generates each animal once."""
-    known: dict[str, Captured] = {}
+def captured() -> Callable[..., Captured]:
+    """Converts and generates each animal once by each front end."""
+    known: dict[tuple[str, str], Captured] = {}
 
-    def look_up(animal: Animal) -> Captured:
-        if animal.name not in known:
-            known[animal.name] = capture(animal)
-        return known[animal.name]
+    def look_up(animal: Animal, frontend: str | None = None) -> Captured:
+        key = animal.name, frontend or animal.frontend
+        if key not in known:
+            known[key] = capture(animal, frontend)
+        return known[key]
 
     return look_up

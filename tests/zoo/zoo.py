@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from retix.codegen import Source, generate
 from retix.converter import convert
 from retix.ir import Model
-from tests.zoo import attention, control, dense, image, sequence, wiring
+from tests.zoo import attention, control, dense, image, modern, sequence, wiring
 
 Inputs = Callable[[int], tuple[tuple[Any, ...], dict[str, Any]]]
 
@@ -38,6 +38,11 @@ class Animal:
         """The name of its class."""
         return self.build.__name__
 
+    @property
+    def frontend(self) -> str:
+        """The front end that is chosen for it."""
+        return "script" if self.scripted else "trace"
+
 
 def floats(*shapes: tuple[int, ...]) -> Inputs:
     """Positional inputs of normal numbers; shapes are given without the batch."""
@@ -59,6 +64,12 @@ def _with_state(batch: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 def _with_keywords(batch: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (torch.randn(batch, 6), torch.randn(batch, 3)), {"weight": torch.rand(batch)}
+
+
+def _masked_tokens(batch: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    mask = torch.ones(batch, 7, dtype=torch.long)
+    mask[0, -2:] = 0
+    return (torch.randint(0, 20, (batch, 7)), mask), {}
 
 
 _PICTURE = floats((3, 16, 16))
@@ -99,6 +110,10 @@ ZOO = [
     Animal(wiring.FunctionalNorm, floats((3, 8, 8))),
     Animal(wiring.StochasticDepth, floats((4,))),
     Animal(wiring.Standardizer, floats((3, 6, 6))),
+    Animal(modern.RotaryDecoder, _masked_tokens),
+    Animal(modern.WindowTable, floats((3, 28, 28))),
+    Animal(modern.NormedVocoder, floats((4, 10))),
+    Animal(modern.MomentumQueue, floats((6,))),
     Animal(control.Gate, floats((4,)), scripted=True),
     Animal(control.Iterate, floats((4,)), scripted=True),
     Animal(control.Converge, floats((4,)), scripted=True),
@@ -130,13 +145,13 @@ class Captured:
         return made
 
 
-def capture(animal: Animal) -> Captured:
-    """Build, convert and generate."""
+def capture(animal: Animal, frontend: str | None = None) -> Captured:
+    """Build, convert and generate; by the front end that is chosen for it where none is named."""
     torch.manual_seed(0)
     module = animal.build()
-    if animal.scripted:
-        model = convert(module)
+    if frontend == "script" or (animal.scripted and frontend != "trace"):
+        model = convert(module, frontend=frontend)
     else:
         args, kwargs = animal.inputs(2)
-        model = convert(module, args, example_kwargs=kwargs)
+        model = convert(module, args, example_kwargs=kwargs, frontend=frontend)
     return Captured(module, model, generate(model))

@@ -1,0 +1,146 @@
+"""One graph while it grows: what every front end adds nodes and members with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+
+from retix.converter.construction import Construction
+from retix.converter.program import ModuleRef, Program
+from retix.converter.tensor import describe_tensor
+from retix.errors import ConversionError
+from retix.ir import Attribute, Function, Graph, Location, Member, MemberOp, Tensor, Value
+
+
+class GraphBuilder:
+    """Adds to one graph.
+
+    Args:
+        program: What is common to all graphs.
+        path: The path of the module whose graph it is.
+        name: The name of the graph.
+
+    Attributes:
+        program: See above.
+        path: See above.
+        graph: The graph that grows.
+        owner: The graph whose members it uses: itself, or the one it is a branch of.
+        numbers: The values that are Python numbers.
+        tensors: The inputs that are single tensors.
+        location: The user's line that is being lowered.
+    """
+
+    def __init__(self, program: Program, path: str, name: str) -> None:
+        module = program.root.get_submodule(path)
+        self.program = program
+        self.path = path
+        self.graph = Graph(
+            name, type(module).__name__, type="torch.nn.Sequential" if type(module) is torch.nn.Sequential else None
+        )
+        self.owner = self.graph
+        self.numbers: set[Value] = set()
+        self.tensors: set[Value] = set()
+        self.location: Location | None = None
+
+    def add_constants(self, constants: Iterable[tuple[int, str, Any]]) -> None:
+        """Take what the user's forward is given besides tensors, which is the same in every call.
+
+        Args:
+            constants: Place among all inputs, name and value of each.
+        """
+        for place, name, value in constants:
+            taken = self.graph.add_input(name)
+            taken.default = value
+            self.graph.inputs = [*self.graph.inputs[:place], taken, *self.graph.inputs[place:-1]]
+        for index, value in enumerate(self.graph.inputs):
+            value.index = index
+
+    def refuse(self, what: str, *, why: str | None = None, fix: str | None = None) -> ConversionError:
+        """An error at the line that is being lowered."""
+        cls = type(self.program.root.get_submodule(self.path)).__name__
+        name = self.program.full(self.path)
+        return ConversionError(
+            f"{f'{name} ({cls})' if name else cls}: {what}",
+            where=self.location,
+            why=why,
+            fix=fix or f"decorate {cls} with @basic_unit, which captures it whole",
+        )
+
+    def is_number(self, item: Any) -> bool:
+        """Whether ``item`` is a Python number."""
+        return isinstance(item, (bool, int, float)) or (isinstance(item, Value) and item in self.numbers)
+
+    def emit(self, op: Any, args: Any, kwargs: Any = None, *, name: str = "x", number: bool = False) -> Value:
+        """Add a node of one output."""
+        value = self.graph.add(op, self.settle(args), self.settle(kwargs), name=name, location=self.location).output
+        if number:
+            self.numbers.add(value)
+        return value
+
+    def call(self, function: str, *args: Any, name: str = "x", number: bool = False, **kwargs: Any) -> Value:
+        """Add a node that applies an operator."""
+        return self.emit(Function(function), args, kwargs, name=name, number=number)
+
+    def settle(self, item: Any) -> Any:
+        """``item`` as an argument.
+
+        Raises:
+            ConversionError: There is a module among the values.
+        """
+        if isinstance(item, ModuleRef):
+            raise self.refuse(f"the module {item.path!r} is used as a value", why="a graph only calls modules")
+        if type(item) in (list, tuple):
+            return type(item)(self.settle(part) for part in item)
+        if isinstance(item, dict):
+            return {key: self.settle(part) for key, part in item.items()}
+        if isinstance(item, Construction):
+            return self.emit_call(item.target, item.args, item.kwargs)
+        return item
+
+    def emit_call(self, target: Any, args: Any, kwargs: Any = None, *, name: str = "x") -> Value:
+        """Add a node that calls a class or function of the user's."""
+        symbol = self.program.leaves.literal(target, self.program.full(self.path))
+        return self.emit(Function("python::call"), (symbol, *args), kwargs or {}, name=name)
+
+    def device(self) -> Value:
+        """The device that the graph runs on: its first tensor's; without one, that of a buffer made for it."""
+        tensor = next((value for value in self.graph.inputs if value in self.tensors), None)
+        if tensor is None:
+            tensor = self.constant("device_anchor", torch.empty(0))
+        return self.call("python::device", tensor, name="device")
+
+    def local(self, path: str) -> str:
+        """``path`` relative to the module of this graph."""
+        return path[len(self.path) + 1 :] if self.path else path
+
+    def member(self, path: str, describe: Callable[[], MemberOp]) -> str:
+        """The name of the member for the module or tensor at ``path``, made once."""
+        name = self.local(path)
+        if name not in self.owner.members:
+            self.owner.members[name] = Member(describe(), name)
+        return name
+
+    def constant(self, name: str, tensor: torch.Tensor) -> Value:
+        """Read a constant that has no name in the user's model; equal ones are one member."""
+        described = describe_tensor(tensor, self.program.full(f"{self.path}.{name}".strip(".")), "constant")
+        members = self.owner.members
+        known = (key for key, member in members.items() if member.op == described and member.origin is None)
+        target = next(known, None) or self.owner.add_member(name, described)
+        return self.read(target, target)
+
+    def read(self, target: str, name: str) -> Value:
+        """Read a tensor of the module."""
+        value = self.emit(Attribute(target), (), name=name)
+        op = self.owner.members[target].op
+        if isinstance(op, Tensor):
+            value.shape, value.dtype = op.shape, op.dtype
+        return value
+
+    def is_constant(self, item: Any) -> bool:
+        """Whether ``item`` was read by `constant`."""
+        if not (isinstance(item, Value) and item.producer is not None and isinstance(item.producer.op, Attribute)):
+            return False
+        member = self.owner.members.get(item.producer.op.target)
+        return member is not None and member.origin is None and isinstance(member.op, Tensor)
