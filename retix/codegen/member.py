@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from keyword import iskeyword
 
 from retix.codegen.expression import quote
 from retix.codegen.template import HoleWriter, write_list
@@ -40,11 +42,12 @@ class MemberNames:
         self._root = _Part()
         self._flat: dict[str, str] = {}
         self._inside: set[str] = set()
+        self._attributes = _name_attributes(list(dict.fromkeys(name.split(".")[0] for name in members)))
         for name in members:
             self._place(name, members)
 
     def _place(self, name: str, members: Mapping[str, Member]) -> None:
-        parts = _split(name)
+        parts = self._split(name)
         for cut in range(1, len(parts)):
             owner = members.get(".".join(name.split(".")[:cut]))
             if owner is not None and not isinstance(owner.op, Tensor):
@@ -58,12 +61,17 @@ class MemberNames:
             part = part.parts.setdefault(key, _Part())
         part.member = name
 
+    def _split(self, name: str) -> list[str]:
+        """The parts of a member's name."""
+        first, *rest = name.split(".")
+        return [self._attributes[first], *rest]
+
     def access(self, name: str) -> str:
         """How ``forward`` reaches the member."""
         if name in self._flat:
             return f"self.{self._flat[name]}"
         text, part = "self", self._root
-        for depth, key in enumerate(_split(name)):
+        for depth, key in enumerate(self._split(name)):
             known = part.parts.get(key) if part is not None else None
             if depth == 0 or name in self._inside:
                 text += f"[{key}]" if key.isdigit() else f".{key}"
@@ -81,7 +89,7 @@ class MemberNames:
         if name in self._flat:
             return self._flat[name]
         keys, part = [], self._root
-        for depth, key in enumerate(_split(name)):
+        for depth, key in enumerate(self._split(name)):
             keys.append(str(list(part.parts).index(key)) if depth and part.is_list() else key)
             part = part.parts[key]
         return ".".join(keys)
@@ -96,10 +104,16 @@ class MemberNames:
                 yield name, f"self.{name} = {_make(part, members, writer)}"
 
 
-def _split(name: str) -> list[str]:
-    """The parts of a member's name; an item of a container that became a class of its own is an attribute."""
-    first, *rest = name.split(".")
-    return [f"layer{first}" if first.isdigit() else first, *rest]
+def _name_attributes(names: list[str]) -> dict[str, str]:
+    """An attribute for each name; of an item of a container that became a class of its own, or such as ``block1-0``."""
+    named = {name: name for name in names if name.isidentifier() and not iskeyword(name)}
+    for name in names:
+        if name not in named:
+            attribute = f"layer{name}" if name.isdigit() else re.sub(r"\W", "_", name)
+            while not attribute.isidentifier() or iskeyword(attribute) or attribute in named.values():
+                attribute = f"layer_{attribute}" if attribute[:1].isdigit() else f"{attribute}_"
+            named[name] = attribute
+    return named
 
 
 def _make(part: _Part, members: Mapping[str, Member], writer: HoleWriter) -> str:

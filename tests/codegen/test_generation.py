@@ -47,6 +47,19 @@ def test_tensors_of_the_graph() -> None:
     assert torch.equal(made(torch.zeros(2)), torch.full((2,), 5.0))
 
 
+def test_names_that_are_no_attributes() -> None:
+    """A module that was added under a name which is no identifier becomes an attribute of a name that nobody has."""
+    members = {"block1-0": linear(2, 2), "block1_0": linear(2, 2), "class": linear(2, 2), "0": linear(2, 2)}
+    source = generate(model(chain("Net", "Net", members)))
+    made = build(source)
+    assert source.state_names == {
+        f"{here}.{kind}": f"{base}.{kind}"
+        for here, base in {"block1_0_": "block1-0", "block1_0": "block1_0", "class_": "class", "layer0": "0"}.items()
+        for kind in ("weight", "bias")
+    }
+    assert set(made.state_dict()) == set(source.state_names)
+
+
 def test_tied_weights_are_tied_again() -> None:
     """Names of one tensor stand for one tensor."""
     tied = model(chain("Net", "Net", {"a": linear(3, 3), "b": linear(3, 3)}))
