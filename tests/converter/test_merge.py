@@ -128,6 +128,39 @@ class StochasticDepth(nn.Module):
         return F.relu(x, inplace=True)
 
 
+class AuxiliaryBetween(nn.Module):
+    """Has a head in the middle that exists in training only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.head, self.body = (nn.Linear(4, 4) for _ in range(3))
+
+    def forward(self, x: Any) -> Any:
+        x = self.stem(x)
+        extra = self.head(x) if self.training else None
+        x = torch.tanh(self.body(x))
+        return (x, extra) if self.training else x
+
+
+class Calibrated(nn.Module):
+    """Does more in eval mode, and counts in training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.third = (nn.Linear(4, 4) for _ in range(3))
+        self.register_buffer("steps", torch.zeros(()))
+
+    def forward(self, x: Any) -> Any:
+        x = self.first(x)
+        scale = None
+        if self.training:
+            self.steps.add_(1)
+        else:
+            scale = torch.sigmoid(self.second(x))
+        x = torch.tanh(self.third(x))
+        return x if scale is None else x * scale
+
+
 class CandidatesByMode(nn.Module):
     class Candidate(nn.Module):
         """Drops in training."""
@@ -152,7 +185,7 @@ class CandidatesByMode(nn.Module):
     "make",
     [
         *(FunctionalDropout, FunctionalNorm, Auxiliary, AuxiliaryInside, CalledInOneMode, CalledTwiceInTraining),
-        *(ConstantsByMode, UnusedInput, StochasticDepth, CandidatesByMode),
+        *(ConstantsByMode, UnusedInput, StochasticDepth, CandidatesByMode, AuxiliaryBetween, Calibrated),
     ],
 )
 def test_computes_the_same(make: type[nn.Module]) -> None:
@@ -165,6 +198,18 @@ def test_booleans_become_the_mode() -> None:
     text = assert_same(FunctionalDropout(), *BATCHES)
     assert "if " not in text
     assert text.count("self.training") == 2
+
+
+def test_what_both_modes_do_is_written_once() -> None:
+    """Only what one mode does alone stands under a condition."""
+    text = assert_same(AuxiliaryBetween(), *BATCHES)
+    assert text.count("self.body(x)") == 1
+    text = assert_same(StochasticDepth(), *BATCHES)
+    assert text.count("relu_()") == 1
+    assert text.count("if self.training:") == 3
+    text = assert_same(Calibrated(), *BATCHES)
+    assert text.count("self.third(x)") == 1
+    assert text.count("self.steps") == 1
 
 
 def test_other_inputs_by_mode_are_refused() -> None:

@@ -51,10 +51,11 @@ class GoogLeNet(nn.Module):
         x = self.inception1(self.stem(x))
         if self.training:
             aux = self.aux(x)
-            x = self.inception2(x)
-            x = self.dropout(x.mean(dim=(2, 3)))
-            logits = self.fc(x)
-            return logits, aux
+        else:
+            aux = None
         x = self.inception2(x)
         x = self.dropout(x.mean(dim=(2, 3)))
-        return self.fc(x)
+        logits = self.fc(x)
+        if self.training:
+            return logits, aux
+        return logits
