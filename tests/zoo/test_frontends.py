@@ -7,11 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 from retix.errors import ConversionError
 from tests.zoo.refusals import OTHER_DIGESTS, REFUSALS
-from tests.zoo.test_zoo import run
+from tests.zoo.same import assert_same
 from tests.zoo.zoo import ZOO, Animal, Captured, capture
 
 Capture = Callable[[Animal, str], Captured]
@@ -20,22 +19,6 @@ FRONTENDS = ("trace", "script", "fx")
 TABLE = Path(__file__).parents[2] / "docs" / "frontends.md"
 
 PAIRS = [pytest.param(animal, name, id=f"{animal.name}-{name}") for animal in ZOO for name in FRONTENDS]
-
-
-def assert_same(animal: Animal, found: Captured) -> None:
-    """Outputs and gradients are equal, in both modes, also for a batch of another size."""
-    made = found.build()
-    names = found.source.state_names
-    for batch in (2, 3):
-        torch.manual_seed(batch)
-        args, kwargs = animal.inputs(batch)
-        for training in (False, True):
-            expected, structure, expected_gradients = run(found.module, args, kwargs, training)
-            actual, made_structure, gradients = run(made, args, kwargs, training)
-            assert made_structure == structure
-            assert all(torch.equal(a, b) for a, b in zip(expected, actual, strict=True))
-            assert gradients
-            assert all(torch.equal(item, expected_gradients[names[name]]) for name, item in gradients.items())
 
 
 @pytest.mark.parametrize(("animal", "frontend"), PAIRS)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-import torch
-from torch import Tensor, nn
-from torch.utils import _pytree as pytree
 
 from retix.codegen import generate
 from retix.ir import Model
+from tests.zoo.same import assert_same
 from tests.zoo.zoo import ZOO, Animal, Captured
 
 Capture = Callable[[Animal], Captured]
@@ -24,38 +21,10 @@ ANIMALS = [
 ]
 
 
-def run(module: nn.Module, args: Any, kwargs: Any, training: bool) -> tuple[list[Tensor], Any, dict[str, Tensor]]:
-    """Tensors and structure of the output, and the gradients, from one seed."""
-    module.train(training)
-    module.zero_grad()
-    args, kwargs = pytree.tree_map(torch.clone, (args, kwargs))
-    torch.manual_seed(1)
-    leaves, structure = pytree.tree_flatten(module(*args, **kwargs))
-    losses = [leaf.square().sum() for leaf in leaves if leaf.requires_grad]
-    torch.stack(losses).sum().backward()
-    gradients = {name: p.grad.clone() for name, p in module.named_parameters() if p.grad is not None}
-    return leaves, structure, gradients
-
-
 @pytest.mark.parametrize("animal", ANIMALS)
 def test_computes_the_same(animal: Animal, captured: Capture) -> None:
     """Outputs, gradients and buffers are equal, in both modes, also for a batch that was not traced."""
-    found = captured(animal)
-    made = found.build()
-    names = found.source.state_names
-    for batch in (2, 3):
-        torch.manual_seed(batch)
-        args, kwargs = animal.inputs(batch)
-        for training in (False, True):
-            expected, structure, expected_gradients = run(found.module, args, kwargs, training)
-            actual, made_structure, gradients = run(made, args, kwargs, training)
-            assert made_structure == structure
-            assert all(torch.equal(a, b) for a, b in zip(expected, actual, strict=True))
-            assert gradients
-            for name, gradient in gradients.items():
-                assert torch.equal(gradient, expected_gradients[names[name]]), name
-    for name, tensor in made.state_dict().items():
-        assert torch.equal(tensor, found.module.state_dict()[names[name]]), name
+    assert_same(animal, captured(animal))
 
 
 @pytest.mark.parametrize("animal", ANIMALS)
