@@ -43,6 +43,9 @@ _CONVERSIONS: Mapping[str, str] = {
 _COUNTS = {"unbind", "split", "chunk", "tensor_split"}
 """Functions that return as many things as a size says."""
 
+_LAYOUTS = {"stride", "storage_offset"}
+"""Functions that tell how a tensor lies in memory, which follows from sizes, and which a trace does not record."""
+
 _MAY_RETURN_INPUT = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"}
 """Functions that return their very input in one mode; a trace then takes their result for that input ever after."""
 
@@ -143,6 +146,8 @@ class BakeGuard(TorchFunctionMode):
             self.sizes.append(BakedSize(value, _CONVERSIONS[name] == "a condition", find_user_frame(caller)))
         elif name in _COUNTS:
             self.sizes.append(BakedSize(len(result), False, find_user_frame(caller)))
+        elif name in _LAYOUTS:
+            self.sizes.append(BakedSize(result, False, find_user_frame(caller)))
         return result
 
     def _is_number(self, item: Any) -> bool:

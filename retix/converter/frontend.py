@@ -60,8 +60,8 @@ class Frontend(Protocol):
     def function_graph(self, type_name: str) -> Any:
         """The TorchScript graph of a free function, by the name of its type."""
 
-    def leaf_call(self, path: str, method: str, given: list[Any]) -> LeafCallee:
-        """How a call of the leaf at ``path``, which is given the values ``given``, looks."""
+    def leaf_call(self, path: str, method: str, given: list[Any]) -> LeafCallee | None:
+        """How a call of the leaf at ``path``, which is given the values ``given``, looks; None if it does nothing."""
 
     def cell_location(self, call: int) -> Location | None:
         """The user's line of a call of a module that is no leaf."""

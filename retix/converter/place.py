@@ -13,22 +13,23 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy
 import torch
 
 from retix.ir import Location
 
-_LIBRARIES = (f"{Path(torch.__file__).parent}/", f"{Path(__file__).parent.parent}/")
+_LIBRARIES = tuple(f"{folder}/" for folder in (*torch.__path__, *numpy.__path__, Path(__file__).parent.parent))
 # a node of a trace carries its Python stack, one of a script, and an error of the compiler, a piece of source
 _COMPILER_ENTRY = re.compile(r'^\s*File "(?P<file>.+)", line (?P<line>\d+)', re.MULTILINE)
 _STACK_ENTRY = re.compile(r"^(?P<file>.+)\((?P<line>\d+)\): ", re.MULTILINE)
 
 
 def _is_users(file: str) -> bool:
-    return not file.startswith(_LIBRARIES) and not file.startswith("<frozen")
+    return not file.startswith((*_LIBRARIES, "<frozen")) and not file.endswith(".pyx")
 
 
 def find_user_frame(start: types.FrameType | types.TracebackType | None) -> Location | None:
-    """The innermost frame outside torch and retix: of a stack that begins at a frame, or of a traceback."""
+    """The innermost frame outside torch, numpy and retix: of a stack that begins at a frame, or of a traceback."""
     if isinstance(start, types.TracebackType):
         found = None
         while start is not None:
@@ -44,7 +45,7 @@ def find_user_frame(start: types.FrameType | types.TracebackType | None) -> Loca
 
 
 def read_user_frame(text: str) -> Location | None:
-    """The innermost frame outside torch and retix in a text of TorchScript: with a node, or in an error."""
+    """The innermost frame outside torch, numpy and retix in a text of TorchScript: with a node, or in an error."""
     for match in chain(_STACK_ENTRY.finditer(text), _COMPILER_ENTRY.finditer(text)):
         if _is_users(match["file"]):
             return Location(match["file"], int(match["line"]))

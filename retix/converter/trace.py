@@ -104,11 +104,13 @@ def _explain(module: torch.nn.Module, error: Exception) -> ConversionError:
     frame = find_user_frame(error.__traceback__)
     unregistered = "requires grad as a constant" in str(error)
     return ConversionError(
-        f"{type(module).__name__} cannot be traced: {type(error).__name__}: {error}",
+        f"{type(module).__name__} cannot be traced in {'training' if module.training else 'eval'} mode: "
+        f"{type(error).__name__}: {error}",
         where=frame,
         why="forward uses a parameter that belongs to no registered module, such as one in a plain list"
         if unregistered
-        else "the model fails on the example inputs",
+        else "the model fails on the example inputs, or hands sizes, which are tensors in a trace, to code that takes "
+        "plain numbers only",
         fix="keep layers in a ModuleList, parameters in a ParameterList"
         if unregistered
         else "try the model on the example inputs; put what no graph can hold into a @basic_unit",

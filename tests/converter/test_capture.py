@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import random
+from functools import partial
 from typing import Any
 
 import numpy
@@ -65,6 +66,8 @@ BATCH = {
     "split": lambda m, x: torch.cat(x.split(1)),
     "tensor()": lambda m, x: x * torch.tensor([x.size(0)]),
     "if": lambda m, x: x * 2 if x.shape[0] == 2 else x,
+    "stride()": lambda m, x: x.t().contiguous().as_strided((3,), (x.t().contiguous().stride(0),)),
+    "storage_offset()": lambda m, x: x * x.t().contiguous()[1:].storage_offset(),
 }
 
 
@@ -151,6 +154,14 @@ def test_autocast_in_forward_is_refused() -> None:
 
     with refused("switches autocast on cpu on", file=__file__, line="return module.fc(x)"):
         convert(Lambda(forward), X)
+
+
+@pytest.mark.parametrize("function", [numpy.prod, partial(numpy.random.choice, 9)])
+def test_sizes_that_numpy_does_not_take(function: Any) -> None:
+    """In a trace sizes are tensors; where a library objects, the user's line that called it is named."""
+    what = r"cannot be traced in eval mode: TypeError(.|\n)* hands sizes, which are tensors in a trace, to code"
+    with refused(what, file=__file__, line="function(x.shape[1])"):
+        convert(Lambda(lambda m, x: x * float(function(x.shape[1]))), X)
 
 
 @pytest.mark.parametrize("draw", [random.random, lambda: numpy.random.rand()])
@@ -277,7 +288,7 @@ def test_layer_in_a_plain_list_is_refused() -> None:
 
 def test_failing_model() -> None:
     """A model that fails on the example inputs fails with its own message and line."""
-    with refused("Lambda cannot be traced: RuntimeError", file=__file__, line="x.view(3, 7)"):
+    with refused("Lambda cannot be traced in eval mode: RuntimeError", file=__file__, line="x.view(3, 7)"):
         convert(Lambda(lambda m, x: x.view(3, 7)), X)
 
 
