@@ -31,7 +31,7 @@ def _infix(operator: str, precedence: int) -> Form:
 
 def _function(name: str) -> Form:
     def write(render: Render, args: Arguments, kwargs: Keywords) -> Expression:
-        return call(name, map(render, args))
+        return call(name, map(render, args), {key: render(item) for key, item in kwargs.items()})
 
     return write
 

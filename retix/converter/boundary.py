@@ -9,6 +9,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from retix.converter.construction import map_parts, take_apart
+from retix.converter.place import find_definition
 from retix.converter.signature import positional_names
 from retix.errors import ConversionError
 
@@ -40,7 +41,7 @@ class Boundary:
     def __init__(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         names = positional_names(module.forward)
         kwargs = dict(sorted(kwargs.items(), key=lambda pair: is_plain(pair[1])))  # those with a default come last
-        self._owner = type(module).__name__
+        self._module = module
         self._keywords = tuple(kwargs)
         every = [names[i] if i < len(names) else "x" for i in range(len(args))] + list(kwargs)
         given = (*args, *kwargs.values())
@@ -53,10 +54,10 @@ class Boundary:
         self.results: Any = None
 
     def _check_input(self, name: str, item: Any) -> None:
-        leaves = pytree.tree_leaves(item)
+        leaves, owner = pytree.tree_leaves(item), type(self._module).__name__
         if not leaves or any(not isinstance(leaf, torch.Tensor) for leaf in leaves):
             raise ConversionError(
-                f"the example input {name!r} of {self._owner} is {item!r}, which is more, or less, than tensors",
+                f"the example input {name!r} of {owner} is {item!r}, which is more, or less, than tensors",
                 why="a graph takes tensors, in tuples, lists and dicts, and next to them plain values",
                 fix=f"leave {name!r} out, so that its default is used, or set it in __init__",
             )
@@ -81,14 +82,11 @@ class Boundary:
             if isinstance(item, torch.Tensor):
                 tensors.append(item)
             elif not is_plain(item):
-                raise refuse_result(item, self._owner)
+                raise refuse_result(item, self._module)
 
         map_parts(collect, take_apart(self.results))
         if not tensors:
-            raise ConversionError(
-                f"{self._owner} returns {self.results!r}, in which there is no tensor",
-                fix="let forward return what it computes",
-            )
+            raise refuse_plain_result(self.results, self._module)
         return tuple(tensors)
 
     def rebuild(self, values: list[Any]) -> Any:
@@ -102,10 +100,20 @@ def is_plain(item: Any) -> bool:
     return item is None or isinstance(item, _PLAIN)
 
 
-def refuse_result(item: Any, owner: str) -> ConversionError:
-    """The error for a forward of ``owner`` that returns ``item`` among other things."""
+def refuse_result(item: Any, module: torch.nn.Module) -> ConversionError:
+    """The error for a module that returns ``item`` among other things."""
     return ConversionError(
-        f"{owner} returns a {type(item).__name__}, which a graph cannot make",
+        f"{type(module).__name__} returns a {type(item).__name__}, which a graph cannot make",
+        where=find_definition(type(module).forward),
         why="a graph returns tensors and plain values, in tuples, lists, dicts, named tuples and dataclasses",
         fix="return a tuple or dict",
+    )
+
+
+def refuse_plain_result(result: Any, module: torch.nn.Module) -> ConversionError:
+    """The error for a module that returns no tensor."""
+    return ConversionError(
+        f"{type(module).__name__} returns {result!r}, in which there is no tensor",
+        where=find_definition(type(module).forward),
+        fix="let forward return what it computes",
     )

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from retix.converter.construction import Construction
+from retix.converter.place import find_definition
 from retix.converter.program import ModuleRef, Program
 from retix.converter.tensor import describe_tensor
 from retix.errors import ConversionError
@@ -58,12 +59,12 @@ class GraphBuilder:
             value.index = index
 
     def refuse(self, what: str, *, why: str | None = None, fix: str | None = None) -> ConversionError:
-        """An error at the line that is being lowered."""
-        cls = type(self.program.root.get_submodule(self.path)).__name__
-        name = self.program.full(self.path)
+        """An error at the line that is being lowered; for what belongs to no line, where forward begins."""
+        module = self.program.root.get_submodule(self.path)
+        cls, name = type(module).__name__, self.program.full(self.path)
         return ConversionError(
             f"{f'{name} ({cls})' if name else cls}: {what}",
-            where=self.location,
+            where=self.location or find_definition(type(module).forward),
             why=why,
             fix=fix or f"decorate {cls} with @basic_unit, which captures it whole",
         )

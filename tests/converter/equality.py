@@ -27,9 +27,9 @@ def take_first(decision: Decision) -> Choice:
     return tuple(range(max(decision.n_chosen, 1)))
 
 
-def capture(module: torch.nn.Module, *args: Any, **kwargs: Any) -> Source:
+def capture(module: torch.nn.Module, *args: Any, frontend: str | None = None, **kwargs: Any) -> Source:
     """The source of the module with first choices made; scripted if there are no example inputs."""
-    model = convert(module, args or None, example_kwargs=kwargs)
+    model = convert(module, args or None, example_kwargs=kwargs, frontend=frontend)
     space = MutationSpace(model)
     return generate(space.build(space.walk(take_first)))
 
@@ -48,7 +48,9 @@ def load(source: Source) -> torch.nn.Module:
     return made
 
 
-def assert_same(module: torch.nn.Module, *batches: tuple[Any, ...], traced: bool = True, **kwargs: Any) -> str:
+def assert_same(
+    module: torch.nn.Module, *batches: tuple[Any, ...], traced: bool = True, frontend: str | None = None, **kwargs: Any
+) -> str:
     """Capture ``module`` on the first batch, and compare what it and its copy do on all of them.
 
     Compared are, in eval and in training mode, the results bit by bit, the gradients and the state afterwards.
@@ -56,7 +58,7 @@ def assert_same(module: torch.nn.Module, *batches: tuple[Any, ...], traced: bool
     Returns:
         The text of the copy.
     """
-    source = capture(module, *(batches[0] if traced else ()), **kwargs)
+    source = capture(module, *(batches[0] if traced else ()), frontend=frontend, **kwargs)
     twin = load(source)
     state = module.state_dict()
     assert set(source.state_names) == set(twin.state_dict()), source.text

@@ -203,6 +203,19 @@ def test_choice_inside_a_unit_is_refused() -> None:
         convert(net_of(Chooses()), X)
 
 
+def test_choice_imported_by_name_inside_a_unit_is_refused() -> None:
+    """It is the same choice however it is imported."""
+    label_choice = nn.ValueChoice
+
+    @basic_unit
+    class Scales(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return x * label_choice([1.0, 2.0]).candidates[0]
+
+    with refused("Scales uses 'label_choice' of retix", file=__file__, line="def forward"):
+        SourceBook().name(Scales, "unit")
+
+
 def test_missing_name_is_refused() -> None:
     """A name that means nothing any more is named."""
 

@@ -9,6 +9,7 @@ import torch
 
 from retix.converter.fx.arguments import find_overload
 from retix.converter.fx.functions import FUNCTIONS, OPERATORS
+from retix.converter.fx.kind import kind_of
 from retix.converter.fx.lowering import Handler, ScopeLowering, lower_scope
 from retix.converter.fx.python import PYTHON, lower_attribute, lower_items, lower_shape_method
 from retix.converter.fx.scope import SCOPE, TENSOR, Node, pick, unpack
@@ -104,8 +105,8 @@ def _lower_autograd_function(low: ScopeLowering, node: Node, function: type) -> 
 def lower_method_call(low: ScopeLowering, node: Node) -> None:
     """A call of a method of a tensor, or of a shape."""
     target: Any = node.target
-    owner = low.get(node.args[0])
-    if low.kind(owner) is torch.Size and target != "size":
+    owner: Any = node.args[0]
+    if kind_of(owner) is torch.Size:
         lower_shape_method(low, node)
         return
     method = getattr(torch.Tensor, target, None)

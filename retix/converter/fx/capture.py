@@ -92,7 +92,7 @@ class _Capture:
         if assigned:
             raise assigned[0].error
         self._note(tracer)
-        self._sizes = tracer.sizes
+        self._sizes = tracer.answers.sizes
         model = Model({}, name_root(module))
         program = SymbolicProgram(
             root=module,

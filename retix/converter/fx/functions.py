@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 
 from retix.converter.fx.lowering import Handler, ScopeLowering, Sizes
-from retix.converter.fx.python import count_dimensions
-from retix.converter.fx.scope import Node
+from retix.converter.fx.python import add_constant, count_dimensions
+from retix.converter.fx.scope import Node, map_tree
+from retix.ir import Value
 
 Call: TypeAlias = tuple[str, tuple[Any, ...], dict[str, Any]]
 """An operator's name and its arguments."""
@@ -96,6 +97,21 @@ def _lower_unflatten(low: ScopeLowering, node: Node) -> None:
     )
 
 
+def _lower_tensor(low: ScopeLowering, node: Node) -> None:
+    """``torch.tensor``: a constant, unless there are sizes in it."""
+    args, kwargs = low.arguments(node)
+    given = _bind("data", {"dtype": None}, args, kwargs)
+    data = low.spread(given["data"])
+    numbers: list[Any] = []
+    map_tree(numbers.append, data)
+    if any(isinstance(item, Value) for item in numbers):
+        options = {"dtype": given["dtype"], "device": low.device()}
+        named = {key: item for key, item in options.items() if item is not None}
+        low.bind(node, low.call("python::tensor", data, name="tensor", **named))
+    else:
+        low.bind(node, add_constant(low, torch.tensor(data, dtype=given["dtype"])))
+
+
 def _refuse_attention(low: ScopeLowering, node: Node) -> None:
     raise low.refuse(
         "F.multi_head_attention_forward looks at the shapes that it is given",
@@ -117,6 +133,7 @@ FUNCTIONS: Mapping[Any, Handler] = {
     torch.Tensor.size: _lower_size,
     **dict.fromkeys((torch.Tensor.dim, torch.Tensor.ndimension), _lower_dim),
     torch.Tensor.unflatten: _lower_unflatten,
+    torch.tensor: _lower_tensor,
     F.multi_head_attention_forward: _refuse_attention,
     **{getattr(torch.Tensor, name): _refuse_reading for name in ("item", "tolist", "numpy", "__bool__", "__float__")},
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import operator
 from collections.abc import Callable, Mapping
@@ -152,9 +153,13 @@ def _lower_length(low: ScopeLowering, node: Node) -> None:
     low.bind(node, low.call("python::len", item, name="length", number=True))
 
 
+_MATH = {"sqrt", "ceil", "floor"}
+"""Functions of `math` that a trace has too."""
+
+
 def _lower_math(low: ScopeLowering, node: Node, name: str) -> None:
     args = list(map(low.get, node.args))
-    number = calculate(low, name, args)
+    number = calculate(low, name, args) if name in _MATH else None
     if number is None:
         raise low.refuse(f"math.{name} of a size has no form in a graph", fix="use an operator, such as ** 0.5")
     low.bind(node, number)
@@ -242,12 +247,13 @@ def _index_step(low: ScopeLowering, tensor: Value, part: Any, dim: int, places: 
         tensor = low.call("aten::select", tensor, dim, part, name="select")
         following = dim if dim >= 0 else dim + 1
     else:
-        places.append(part if isinstance(part, Value) else _constant(low, part))
+        places.append(part if isinstance(part, Value) else add_constant(low, part))
     return tensor, following if dim >= 0 or following < 0 else 0
 
 
-def _constant(low: ScopeLowering, item: Any) -> Value:
-    return low.constant(f"{low.owner.class_name.lower()}_constant", torch.tensor(item))
+def add_constant(low: ScopeLowering, item: Any) -> Value:
+    """A tensor of numbers that are the same for all inputs."""
+    return low.constant(f"{low.owner.class_name.lower()}_constant", torch.as_tensor(item))
 
 
 def _slice(low: ScopeLowering, tensor: Value, part: slice, dim: int) -> Value:
@@ -269,11 +275,7 @@ def _lower_setitem(low: ScopeLowering, node: Node) -> None:
     if producer is not None and producer.op == Function("aten::index"):
         source, places = producer.args
         producer.remove()
-        item = (
-            value
-            if low.is_tensor(value)
-            else low.constant(f"{low.owner.class_name.lower()}_constant", torch.tensor(value))
-        )
+        item = value if low.is_tensor(value) else add_constant(low, value)
         low.call("aten::index_put_", source, places, item, name="index_put")
     elif low.is_tensor(value):
         low.call("aten::copy_", view, value, name="copy")
@@ -285,7 +287,7 @@ def _lower_setitem(low: ScopeLowering, node: Node) -> None:
 PYTHON: Mapping[Callable[..., Any], Handler] = {
     **{getattr(operator, name): partial(_lower_binary, name=name) for name in _BINARY},
     **{getattr(operator, name): partial(_lower_unary, name=name) for name in _UNARY},
-    **{getattr(math, name): partial(_lower_math, name=name) for name in ("sqrt", "ceil", "floor")},
+    **{item: partial(_lower_math, name=name) for name, item in vars(math).items() if inspect.isbuiltin(item)},
     operator.getitem: _lower_getitem,
     operator.setitem: _lower_setitem,
     len: _lower_length,

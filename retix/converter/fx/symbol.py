@@ -37,34 +37,34 @@ class SymbolicValue(Proxy):
         if found is None and kind is torch.Tensor and self.node.op != "call_module":
             raise AttributeError(f"a tensor has no attribute {name!r}")
         if callable(found):
-            return partial(self.tracer.call_method, self, name)
-        return self.tracer.read_attribute(self, name)
+            return partial(self.tracer.calls.call_method, self, name)
+        return self.tracer.calls.read_attribute(self, name)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self.tracer.record("call_function", operator.setitem, (self, index, value), {})
 
     def __iter__(self) -> Iterator[Any]:
         """The items; in ``a, b = x``, the code that unpacks tells how many there are."""
-        return iter(self.tracer.unpack(self, _count_targets(sys._getframe(1))))
+        return iter(self.tracer.answers.unpack(self, _count_targets(sys._getframe(1))))
 
     def __len__(self) -> int:
-        return self.tracer.count(self)
+        return self.tracer.answers.count(self)
 
     def __bool__(self) -> bool:
-        return bool(self.tracer.decide(self, "a condition", bool))
+        return bool(self.tracer.answers.decide(self, "a condition", bool))
 
     def __int__(self) -> int:
-        return int(self.tracer.decide(self, "a Python int", int))
+        return int(self.tracer.answers.decide(self, "a Python int", int))
 
     def __index__(self) -> int:
-        return int(self.tracer.decide(self, "a Python int", operator.index))
+        return int(self.tracer.answers.decide(self, "a Python int", operator.index))
 
     def __float__(self) -> float:
-        return float(self.tracer.decide(self, "a Python float", float))
+        return float(self.tracer.answers.decide(self, "a Python float", float))
 
     def __contains__(self, item: Any) -> bool:
         if kind_of(self.node) is torch.Tensor:
-            return bool(self.tracer.decide(self, "a condition", lambda known: item in known))
+            return bool(self.tracer.answers.decide(self, "a condition", lambda known: item in known))
         return any(part is item or bool(part == item) for part in self)
 
     def __hash__(self) -> int:
@@ -105,7 +105,7 @@ def count_items(item: Any) -> Any:
     """``len``, of which the answer for a symbol may be one itself."""
     if type(item) is not SymbolicValue:
         return len(item)
-    return item.tracer.measure(item)
+    return item.tracer.answers.measure(item)
 
 
 def call_with_symbols(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from retix.codegen import generate
 from retix.converter import convert
-from tests.converter.equality import refused
+from tests.converter.equality import assert_same, refused
 
 
 class Condition(nn.Module):
@@ -100,8 +100,83 @@ def test_refusals(module: nn.Module, what: str, line: str) -> None:
 
 def test_result_without_tensors_is_refused() -> None:
     """A graph computes tensors."""
-    with refused("returns 3, in which there is no tensor"):
+    with refused("returns 3, in which there is no tensor", file=__file__, line="def forward(self, x: Tensor) -> int"):
         convert(NoTensor(), frontend="fx")
+
+
+class ReturnsSet(nn.Module):
+    def forward(self, x: Tensor) -> set[Tensor]:
+        return {x + 1}
+
+
+def test_result_that_no_graph_makes_is_refused() -> None:
+    """What forward returns is made of tensors, plain values and the structures that the generated code can write."""
+    with refused("returns a set, which a graph cannot make", file=__file__, line="def forward(self, x: Tensor) -> set"):
+        convert(ReturnsSet(), frontend="fx")
+
+
+class Listed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scales = [nn.Parameter(torch.ones(4))]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scales[0]
+
+
+class Reaching(nn.Module):
+    """Reads a parameter of another module through a plain list, which does not register it."""
+
+    def __init__(self, other: nn.Linear) -> None:
+        super().__init__()
+        self.others = [other]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.others[0].weight
+
+
+class Reached(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.reaching = Reaching(self.fc)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.reaching(self.fc(x))
+
+
+def test_parameters_from_elsewhere_are_refused() -> None:
+    """A graph of a module knows the tensors of that module and of its parts."""
+    with refused("a parameter that belongs to no registered module", file=__file__, line="x * self.scales[0]"):
+        convert(Listed(), frontend="fx")
+    with refused("uses fc.weight, which belongs to another module", file=__file__, line="self.others[0].weight"):
+        convert(Reached(), frontend="fx")
+
+
+class Functions:
+    """Keeps an autograd function where no file's names lead to it."""
+
+    class Double(torch.autograd.Function):
+        """Doubles, and says so itself."""
+
+        @staticmethod
+        def forward(ctx: object, x: Tensor) -> Tensor:
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: object, *gradients: Tensor) -> Tensor:
+            return gradients[0] * 2
+
+
+class Hidden(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return Functions.Double.apply(x)
+
+
+def test_autograd_function_that_is_not_seen_is_refused() -> None:
+    """Its forward would be followed, and its backward lost."""
+    with refused("calls an autograd function where torch.fx does not see it", file=__file__, line="return x * 2"):
+        convert(Hidden(), frontend="fx")
 
 
 class Kinds(nn.Module):
@@ -127,6 +202,36 @@ def test_answers_that_hold_for_all_inputs() -> None:
     text = generate(convert(Kinds(), frontend="fx")).text
     assert "math.sqrt(x.size(1))" in text
     assert "torch.zeros(x.shape[0], 1, 1, 1" in text or "torch.zeros(x.size(0), 1, 1, 1" in text
+
+
+class Mixed(nn.Module):
+    """Adds a parameter to a tensor of a known rank, and to another parameter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Scaled()
+        self.conv = nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(self.conv(x))
+
+
+class Scaled(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((4, 1, 1), 0.5))
+        self.shift = nn.Parameter(torch.ones(4, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale + (self.scale + self.shift)
+
+
+@pytest.mark.parametrize("examples", [True, False], ids=["examples", "symbols"])
+def test_parameters_beside_tensors_of_known_rank(examples: bool) -> None:
+    """What is known of parameters is known before forward runs, so that asking leaves no node."""
+    x = torch.linspace(-1, 1, 72).view(2, 4, 3, 3)
+    text = assert_same(Mixed(), (x,), (x[:1],), traced=examples, frontend="fx")
+    assert "dim()" not in text
 
 
 class Sized(nn.Module):
