@@ -19,8 +19,8 @@ def assert_same(animal: Animal, found: Captured) -> None:
         torch.manual_seed(batch)
         args, kwargs = animal.inputs(batch)
         for training in (False, True):
-            expected, structure, expected_gradients = _run(found.module, args, kwargs, training)
-            actual, made_structure, gradients = _run(made, args, kwargs, training)
+            expected, structure, expected_gradients = run(found.module, args, kwargs, training)
+            actual, made_structure, gradients = run(made, args, kwargs, training)
             assert made_structure == structure
             assert all(torch.equal(a, b) for a, b in zip(expected, actual, strict=True))
             assert gradients
@@ -30,7 +30,7 @@ def assert_same(animal: Animal, found: Captured) -> None:
         assert torch.equal(tensor, found.module.state_dict()[names[name]]), name
 
 
-def _run(module: nn.Module, args: Any, kwargs: Any, training: bool) -> tuple[list[Tensor], Any, dict[str, Tensor]]:
+def run(module: nn.Module, args: Any, kwargs: Any, training: bool) -> tuple[list[Tensor], Any, dict[str, Tensor]]:
     """Tensors and structure of the output, and the gradients, from one seed."""
     module.train(training)
     module.zero_grad()

@@ -12,7 +12,8 @@ from torch import nn
 from retix.codegen import generate
 from retix.converter import convert
 from retix.ir import run_passes, simplify
-from tests.zoo.test_zoo import ANIMALS, run
+from tests.zoo.same import run
+from tests.zoo.test_zoo import ANIMALS
 from tests.zoo.zoo import Animal, Captured
 
 Capture = Callable[[Animal], Captured]
