@@ -131,8 +131,18 @@ class GraphBuilder:
         target = next(known, None) or self.owner.add_member(name, described)
         return self.read(target, target)
 
+    def read_own(self, path: str, tensor: torch.Tensor) -> Value:
+        """Read the parameter, buffer or plain tensor at ``path``."""
+        owner, _, name = path.rpartition(".")
+        holder = self.program.root.get_submodule(owner)
+        kind = "parameter" if name in holder._parameters else "buffer" if name in holder._buffers else "constant"
+        persistent = name not in holder._non_persistent_buffers_set
+        full = self.program.full(path)
+        target = self.member(path, lambda: self.program.leaves.describe_tensor(tensor, full, kind, persistent))
+        return self.read(target, name)
+
     def read(self, target: str, name: str) -> Value:
-        """Read a tensor of the module."""
+        """Read a member that is a tensor."""
         value = self.emit(Attribute(target), (), name=name)
         op = self.owner.members[target].op
         if isinstance(op, Tensor):

@@ -14,7 +14,7 @@ from retix.converter.label import LabelBook
 from retix.converter.leaf import LeafBook
 from retix.converter.lower import lower_module
 from retix.converter.preserve import Values, preserve
-from retix.converter.resize import Inputs, double_batch, find_sizes, vary_size
+from retix.converter.resize import KEEP_FREE, Inputs, double_batch, find_sizes, vary_size
 from retix.converter.state import Assignment, watch_state
 from retix.converter.trace import Trace, trace
 from retix.converter.trace_frontend import TraceFrontend
@@ -156,21 +156,15 @@ def _describe(baked: BakedSize, module: torch.nn.Module, size: int) -> str:
         f"{type(module).__name__} is captured for inputs of size {size}, although it takes others\n"
         f"  where: {baked.location}\n"
         f"  why:   it uses {_name(baked)}, which the trace keeps\n"
-        f"  fix:   {_FIX}"
+        f"  fix:   {KEEP_FREE}"
     )
 
 
 def _refuse(baked: BakedSize, why: str) -> ConversionError:
     return ConversionError(
-        f"the model uses {_name(baked)}, which the trace keeps", where=baked.location, why=why, fix=_FIX
+        f"the model uses {_name(baked)}, which the trace keeps", where=baked.location, why=why, fix=KEEP_FREE
     )
 
 
 def _name(baked: BakedSize) -> str:
     return "a condition on a size" if baked.is_condition else f"a size as the Python number {baked.value!r}"
-
-
-_FIX = (
-    "use x.shape[0] as it is, without int(), len() or a loop over it; or x.flatten(1), x.unbind(1) and the "
-    "like; or put the module into a @basic_unit"
-)

@@ -39,25 +39,15 @@ def lower_get_attribute(low: GraphLowering, node: Any) -> None:
     """A part of a module: another module, a tensor, ``training``, or a plain value, which is taken as it is."""
     owner, name = low.get(node.inputsAt(0)), node.s("name")
     path = f"{owner.path}.{name}" if owner.path else name
-    holder = low.program.root.get_submodule(owner.path)
-    thing = getattr(holder, name)
+    thing = getattr(low.program.root.get_submodule(owner.path), name)
     if isinstance(thing, torch.nn.Module):
         low.bind(node, ModuleRef(path))
     elif isinstance(thing, torch.Tensor):
-        low.bind(node, _read_tensor(low, path, holder, name, thing))
+        low.bind(node, low.read_own(path, thing))
     elif name == "training":
         low.bind(node, low.emit(Attribute("training"), (), name="training", number=True))
     else:
         low.bind(node, low.program.leaves.literal(thing, low.program.full(path)))
-
-
-def _read_tensor(low: GraphLowering, path: str, holder: torch.nn.Module, name: str, tensor: torch.Tensor) -> Value:
-    is_parameter, is_buffer = name in holder._parameters, name in holder._buffers
-    kind = "parameter" if is_parameter else "buffer" if is_buffer else "constant"
-    persistent = name not in holder._non_persistent_buffers_set
-    full = low.program.full(path)
-    target = low.member(path, lambda: low.program.leaves.describe_tensor(tensor, full, kind, persistent))
-    return low.read(target, name)
 
 
 def refuse_set_attribute(low: GraphLowering, node: Any) -> None:

@@ -10,7 +10,7 @@ from retix.converter.name import name_variables
 from retix.converter.place import read_user_frame
 from retix.converter.program import Lowered, ModuleRef, ScriptProgram
 from retix.converter.traced_type import record_type
-from retix.ir import Location, Model, Value
+from retix.ir import Location, Value
 
 NUMBER_TYPES = ("int", "float", "bool")
 """TorchScript's types of plain Python numbers."""
@@ -152,20 +152,7 @@ def lower_forward(
         ConversionError: Something in it cannot be captured.
     """
     name = program.full(path) or program.model.root_name
-    lowered = GraphLowering(program, path, name, numbers).run(method)
-    known = program.done.setdefault(path, lowered)
-    if known is lowered:
-        program.model.graphs[name] = lowered.graph
-    elif not _is_same(known, lowered, program.model):
-        return None
-    return Lowered(known.graph, lowered.order, lowered.results, lowered.numbers, lowered.location)
-
-
-def _is_same(left: Lowered, right: Lowered, model: Model) -> bool:
-    def digest(lowered: Lowered) -> str:
-        return Model({**model.graphs, lowered.graph.name: lowered.graph}, lowered.graph.name).digest()
-
-    return left.numbers == right.numbers and digest(left) == digest(right)
+    return program.keep(path, GraphLowering(program, path, name, numbers).run(method))
 
 
 Handler: TypeAlias = Callable[[GraphLowering, Any], None]

@@ -67,6 +67,23 @@ class Program:
         """A path in the user's outermost model."""
         return ".".join(part for part in (self.prefix, path) if part)
 
+    def keep(self, path: str, lowered: Lowered) -> Lowered | None:
+        """The graph of the module at ``path``: a module that is called again has one graph, that of its first call.
+
+        Returns:
+            That graph with what is this call's own; None if this call does something else than the first.
+        """
+        known = self.done.setdefault(path, lowered)
+        if known is lowered:
+            self.model.graphs[lowered.graph.name] = lowered.graph
+        elif known.numbers != lowered.numbers or self._digest(known) != self._digest(lowered):
+            return None
+        return replace(lowered, graph=known.graph)
+
+    def _digest(self, lowered: Lowered) -> str:
+        name = lowered.graph.name
+        return Model({**self.model.graphs, name: lowered.graph}, name).digest()
+
 
 @dataclass(kw_only=True)
 class ScriptProgram(Program):

@@ -11,6 +11,12 @@ from torch.utils import _pytree as pytree
 Inputs = tuple[tuple[Any, ...], dict[str, Any]]
 """Positional and keyword arguments, with tensors."""
 
+KEEP_FREE = (
+    "use x.shape[0] as it is, without int(), len() or a loop over it; or x.flatten(1), x.unbind(1) and the "
+    "like; or put the module into a @basic_unit"
+)
+"""What to do about a size that a graph would keep."""
+
 
 def double_batch(inputs: Inputs) -> Inputs:
     """The inputs, with twice the size along dimension 0 where they have the size of the first."""

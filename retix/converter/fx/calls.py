@@ -23,16 +23,10 @@ from retix.ir import Call, Cell, Function
 def lower_read(low: ScopeLowering, node: Node) -> None:
     """A parameter or buffer of the module, or a constant."""
     tensor, path = node.meta[TENSOR], str(node.target)
-    if not path:
+    if path:
+        low.bind(node, low.read_own(path, tensor))
+    else:
         low.bind(node, low.constant(f"{low.owner.class_name.lower()}_constant", tensor))
-        return
-    owner, _, name = path.rpartition(".")
-    holder = low.program.root.get_submodule(owner)
-    kind = "parameter" if name in holder._parameters else "buffer" if name in holder._buffers else "constant"
-    persistent = name not in holder._non_persistent_buffers_set
-    full = low.program.full(path)
-    target = low.member(path, lambda: low.program.leaves.describe_tensor(tensor, full, kind, persistent))
-    low.bind(node, low.read(target, name))
 
 
 def lower_module_call(low: ScopeLowering, node: Node) -> None:

@@ -20,10 +20,9 @@ from retix.converter.lower import name_root
 from retix.converter.merge import merge_modes
 from retix.converter.place import NameBook, find_definition
 from retix.converter.preflight import check_modes
-from retix.converter.resize import double_batch
+from retix.converter.resize import KEEP_FREE, double_batch
 from retix.converter.share import share_parts
 from retix.converter.state import watch_state
-from retix.converter.user_source import SourceBook
 from retix.errors import ConversionError
 from retix.ir import Location, Model
 
@@ -74,19 +73,16 @@ class _Capture:
         labels: LabelBook,
         leaves: LeafBook,
     ) -> None:
+        self._module = module
+        self._labels = labels
+        self._leaves = leaves
         self.mode_was_read = False
-        self.model = self._lower(module, args, kwargs, labels, leaves)
+        self.model = self._lower(args, kwargs)
         if args is not None and self._sizes:
-            self._check_batch(module, args, kwargs)
+            self._check_batch(args, kwargs)
 
-    def _lower(
-        self,
-        module: torch.nn.Module,
-        args: tuple[Any, ...] | None,
-        kwargs: Mapping[str, Any],
-        labels: LabelBook,
-        leaves: LeafBook,
-    ) -> Model:
+    def _lower(self, args: tuple[Any, ...] | None, kwargs: Mapping[str, Any]) -> Model:
+        module = self._module
         with watch_state(module, "") as assigned:
             tracer, scope = follow(module, *_make_inputs(module, args, kwargs))
         if assigned:
@@ -97,8 +93,8 @@ class _Capture:
         program = SymbolicProgram(
             root=module,
             model=model,
-            labels=labels,
-            leaves=leaves,
+            labels=self._labels,
+            leaves=self._leaves,
             names=NameBook(),
             estimator=tracer.estimator,
             handlers=HANDLERS,
@@ -120,17 +116,14 @@ class _Capture:
         lower_scope(program.at(candidate, tracer.estimator, full), scope)
         return full
 
-    def _check_batch(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def _check_batch(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Refuse a model that comes out otherwise for a batch of twice the size."""
-        labels = LabelBook()
         sizes, bigger = self._sizes, double_batch((args, dict(kwargs)))
         try:
-            other = self._lower(module, *bigger, labels, LeafBook(labels, SourceBook()))
+            other = self._lower(*bigger)
         except ConversionError:
             return  # comparing sizes is a check of shapes as a rule, and such a model may well refuse others
-        labels = LabelBook()
-        mine = self._lower(module, args, kwargs, labels, LeafBook(labels, SourceBook()))
-        if mine.digest() != other.digest():
+        if self.model.digest() != other.digest():
             raise _refuse_size(sizes)
 
 
@@ -140,8 +133,7 @@ def _refuse_size(sizes: list[tuple[Any, Location | None]]) -> ConversionError:
         f"the model uses a size as the Python value {value!r}, which the graph would keep",
         where=location,
         why="the model would only take batches of the size of the example inputs",
-        fix="use x.shape[0] as it is, without int(), len() or a loop over it; or x.flatten(1), x.unbind(1) and the "
-        "like; or put the module into a @basic_unit",
+        fix=KEEP_FREE,
     )
 
 

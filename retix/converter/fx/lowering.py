@@ -15,7 +15,7 @@ from retix.converter.fx.kind import NUMBERS, kind_of
 from retix.converter.fx.scope import LOCATION, Node, Scope, map_tree, pick
 from retix.converter.name import name_variables
 from retix.converter.program import Lowered, Program
-from retix.ir import Model, Value
+from retix.ir import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,20 +263,7 @@ def lower_scope(
         ConversionError: Something in it has no form in the IR.
     """
     name = program.full(scope.path) or program.model.root_name
-    lowered = ScopeLowering(program, scope, name).run(scope, given, wanted)
-    known = program.done.setdefault(scope.path, lowered)
-    if known is lowered:
-        program.model.graphs[name] = lowered.graph
-    elif not _is_same(known, lowered, program.model):
-        return None
-    return Lowered(known.graph, lowered.order, lowered.results, lowered.numbers, None)
-
-
-def _is_same(left: Lowered, right: Lowered, model: Model) -> bool:
-    def digest(lowered: Lowered) -> str:
-        return Model({**model.graphs, lowered.graph.name: lowered.graph}, lowered.graph.name).digest()
-
-    return left.numbers == right.numbers and digest(left) == digest(right)
+    return program.keep(scope.path, ScopeLowering(program, scope, name).run(scope, given, wanted))
 
 
 def _nodes_of(tree: Any) -> list[Node]:
