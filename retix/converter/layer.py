@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from retix.converter.owned import find_owned
 from retix.errors import ConversionError
 
 _FIX = "take the layer from retix.nn.pytorch, which remembers its arguments"
@@ -226,12 +227,7 @@ def _settings(layer: torch.nn.Module) -> dict[str, Any]:
 
 
 def _shapes(layer: torch.nn.Module) -> dict[str, Any]:
-    return {
-        f"{path}.{name}".lstrip("."): (tuple(tensor.shape), tensor.dtype)
-        for path, part in layer.named_modules()
-        for name, tensor in (*part._parameters.items(), *part._buffers.items())
-        if tensor is not None
-    }
+    return {owned.path: (tuple(owned.tensor.shape), owned.tensor.dtype) for owned in find_owned(layer)}
 
 
 def _is_plain(value: Any) -> bool:

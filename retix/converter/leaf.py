@@ -11,6 +11,7 @@ import torch
 
 from retix.converter.label import LabelBook
 from retix.converter.layer import recover_arguments, settings_key
+from retix.converter.owned import find_owned
 from retix.converter.signature import positional_names
 from retix.converter.tensor import describe_tensor
 from retix.converter.user_source import SourceBook
@@ -170,10 +171,7 @@ def _name_state(module: torch.nn.Module) -> tuple[str, ...]:
     if not is_torch_layer(module):
         return tuple(module.state_dict())
     return tuple(
-        f"{path}.{name}".lstrip(".")
-        for path, part in module.named_modules()
-        for name, tensor in (*part._parameters.items(), *part._buffers.items())
-        if tensor is not None and name not in part._non_persistent_buffers_set
+        owned.path for owned in find_owned(module) if owned.name not in owned.owner._non_persistent_buffers_set
     )
 
 

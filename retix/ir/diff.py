@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from retix.ir.digest import digest_model
-from retix.ir.effect import Effects
-from retix.ir.graph import Graph, cells_of
+from retix.ir.effect import Effects, graphs_run_by
+from retix.ir.graph import Graph
 from retix.ir.literal import format_literal
 from retix.ir.matching import Matching, describe_arguments, describe_op
 from retix.ir.node import Node, find_values
-from retix.ir.op import Attribute, Call, If, Loop
+from retix.ir.op import Attribute, Call
 from retix.ir.text import format_member, format_node
 
 if TYPE_CHECKING:
@@ -181,20 +181,8 @@ def _find_live(model: Model) -> dict[str, list[Node]]:
         graph = model.graphs[name]
         live, _ = effects.live_nodes(graph)
         found[name] = [node for node in graph.nodes if node in live]
-        frontier += reversed([called for node in found[name] for called in _calls(node, model)])
+        frontier += reversed([called for node in found[name] for called in graphs_run_by(node.operation)])
     return found
-
-
-def _calls(node: Node, model: Model) -> list[str]:
-    match node.op:
-        case Call(target):
-            owner = model.graphs.get(node.graph.region_of or "", node.graph)
-            return list(cells_of(owner.members[target].op))
-        case If(then, otherwise):
-            return [then, otherwise]
-        case Loop(body):
-            return [body]
-    return []
 
 
 def _find_parts(left: Node, right: Node, matching: Matching) -> Iterator[Part]:

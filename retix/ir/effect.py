@@ -80,7 +80,7 @@ class Effects:
     def of(self, node: Node) -> bool:
         """Whether the node changes a value in place, or may stop the model, itself or in a graph that it runs."""
         operation = self._find_operation(node)
-        return _changes_itself(operation) or any(map(self.of_graph, _runs(operation)))
+        return _changes_itself(operation) or any(map(self.of_graph, graphs_run_by(operation)))
 
     def of_graph(self, name: str) -> bool:
         """Whether who calls the graph can see an effect of it."""
@@ -113,7 +113,7 @@ class Effects:
     def _summarize(self, graph: Graph) -> Effect:
         nodes = list(graph.nodes)
         operations = [self._find_operation(node) for node in nodes]
-        calls = dict.fromkeys([name for operation in operations for name in _runs(operation)])
+        calls = dict.fromkeys([name for operation in operations for name in graphs_run_by(operation)])
         acting = [node for node, operation in zip(nodes, operations, strict=True) if _changes_itself(operation)]
         targets = frozenset([node.op.target for node in nodes if isinstance(node.op, (Call, Attribute))])
         idle = not all(any(value.is_used for value in node.outputs) for node in nodes)
@@ -185,7 +185,8 @@ def changes_in_place(node: Node, model: Model) -> bool:
     return Effects(model).of(node)
 
 
-def _runs(operation: MemberOp | NodeOp | None) -> tuple[str, ...]:
+def graphs_run_by(operation: MemberOp | NodeOp | None) -> tuple[str, ...]:
+    """The names of the graphs that a node of this operation calls, or runs as branches."""
     if isinstance(operation, (Cell, LayerChoice)):
         return tuple(cells_of(operation))
     if isinstance(operation, If):
