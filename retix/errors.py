@@ -4,16 +4,23 @@
 
     RetixError
     ├── SpaceError          a choice or a label contradicts itself or another one
+    │   ├── NoContextError  something is asked for outside of the context that gives it
+    │   ├── AnswerError     an answer is none that its choice takes
+    │   ├── LabelConflictError  one label stands for two different choices
+    │   ├── OpenValueError  a choice that is still open is used where a plain value is needed
+    │   └── ValueTypeError  an expression computes with values of types that do not go together
     ├── RecipeError         an object cannot be remembered, rebuilt or sent to a worker
     ├── GraphError          an edit would break the graph, or a graph broke a rule
     ├── ConversionError     a model cannot be captured as a graph
     ├── MutationError       a mutator failed, or a sample does not fit its space
+    │   └── InvalidMutation a mutator says that there is no such model
     ├── GenerationError     a graph cannot be written as Python source
     ├── ProfileError        a model cannot be measured without data
     ├── EvaluationError     an evaluator was built or used wrongly
     ├── ConfigError         a setting has no meaning
     ├── StoreError          a directory of experiments cannot be read or written
-    └── ExecutionError      an engine or its workers cannot go on
+    ├── ExecutionError      an engine or its workers cannot go on
+    └── UnavailableError    a name of NNI's that retix does not have, or does not have yet
 
 An error is data. Its message is a short essay: what happened, where, why probably, and what to do.
 """
@@ -55,6 +62,26 @@ class SpaceError(RetixError):
     """A choice or a label contradicts itself or another one."""
 
 
+class ValueTypeError(SpaceError, TypeError):
+    """An expression computes with values of types that do not go together, such as ``'a' + 1``."""
+
+
+class AnswerError(SpaceError, ValueError):
+    """An answer is none that its choice takes."""
+
+
+class LabelConflictError(SpaceError, AssertionError):
+    """One label stands for two different choices; an `AssertionError` too, which is what NNI raised."""
+
+
+class OpenValueError(SpaceError, RuntimeError):
+    """A choice that is still open is used where a plain value is needed."""
+
+
+class NoContextError(SpaceError):
+    """Something is asked for that only a surrounding context gives, and there is none."""
+
+
 class RecipeError(RetixError):
     """An object cannot be remembered, rebuilt or sent to a worker."""
 
@@ -63,12 +90,33 @@ class GraphError(RetixError):
     """An edit would break the graph, or a graph broke a rule."""
 
 
+IllegalGraphError = GraphError
+"""NNI's name."""
+
+
 class ConversionError(RetixError):
     """A model cannot be captured as a graph."""
 
 
 class MutationError(RetixError):
     """A mutator failed, or a sample does not fit its space."""
+
+
+class InvalidMutation(MutationError):
+    """A mutator says that there is no such model: raised in ``mutate``, where the answers make no network.
+
+    Strategies leave the sample out and go on.
+    """
+
+    def __init__(
+        self,
+        what: str = "the answers make no valid model",
+        *,
+        where: object | None = None,
+        why: str | None = None,
+        fix: str | None = None,
+    ):
+        super().__init__(what, where=where, why=why, fix=fix)
 
 
 class GenerationError(RetixError):
@@ -93,3 +141,7 @@ class StoreError(RetixError):
 
 class ExecutionError(RetixError):
     """An engine or its workers cannot go on."""
+
+
+class UnavailableError(RetixError, ImportError):
+    """A name of NNI's that retix does not have, or does not have yet; raised where it is imported."""

@@ -12,13 +12,17 @@ import importlib
 import inspect
 import io
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
 import cloudpickle
 
+from retix.caller import find_caller
 from retix.errors import RecipeError
+from retix.traceable import remember_arguments
 
 T = TypeVar("T")
 C = TypeVar("C", bound=type)
@@ -27,6 +31,22 @@ _RECIPE = "_retix_recipe"
 _TRACED = "_retix_traced"
 _BASIC_UNIT = "_retix_basic_unit"
 _MODEL_WRAPPED = "_retix_model_wrapped"
+_ASKED = "_retix_asked"
+
+_BUILDING: ContextVar[list[Any] | None] = ContextVar("retix_building", default=None)
+"""What was asked while the outermost model that is being made was made; None outside of one.
+
+A context variable, because a model's own code asks, without a handle to who builds the model.
+"""
+
+_COLLECTING: ContextVar[list[Any] | None] = ContextVar("retix_collecting", default=None)
+"""What was asked since `collecting` began, for the same reason."""
+
+_ANSWERS: ContextVar[Mapping[str, Any] | None] = ContextVar("retix_answers", default=None)
+"""What is answered to it, for the same reason."""
+
+FINISH: ContextVar[Callable[[Any], None] | None] = ContextVar("retix_finish", default=None)
+"""What is done with an outermost model as soon as it is made, for the same reason; `fixed_arch` sets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +58,14 @@ class Recipe:
         args: Its positional arguments, as the user gave them.
         kwargs: Its keyword arguments.
         by_value: The object has a state of its own, such as weights, so that pickling it keeps the object.
+        place: ``file:line`` of the user's code that made it.
     """
 
     target: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     by_value: bool = False
+    place: str | None = field(default=None, compare=False)
 
     def build(self) -> Any:
         """Make the object again; objects among the arguments that have recipes are made again first."""
@@ -100,8 +122,15 @@ def serialize(target: Any, *args: Any, **kwargs: Any) -> Any:
     ):
         dumps(target)
         return target
-    recipe = Recipe(target, _copied(args), _copied(kwargs))
-    made = target(*args, **kwargs)
+    if hasattr(vars(target).get("__init__") if isinstance(target, type) else None, "__wrapped__"):
+        made = target(*args, **kwargs)  # it records by itself, and knows what to do with choices
+        recipe = Recipe(target, _copied(args), _copied(kwargs))
+    else:
+        made = target(*(_settled(a) for a in args), **{k: _settled(v) for k, v in kwargs.items()})
+        known = recipe_of(made)
+        recipe = Recipe(target, _copied(args), _copied(kwargs), known is not None and known.by_value)
+        if known is not None and known.target is target:
+            _remember(made, recipe)
     if recipe_of(made) is None:
         _remember(made, recipe)
     return made
@@ -142,8 +171,12 @@ def basic_unit(cls: C, basic_unit_tag: bool = True) -> C:
 
 
 def model_wrapper(cls: C) -> C:
-    """Class decorator for the outermost model: instances remember their arguments."""
-    _trace(cls, inheritable=False, by_value=True)
+    """Class decorator for the outermost model: instances remember their arguments.
+
+    Choices among the arguments reach ``__init__`` as they are. What is made inside of `retix.fixed_arch` comes out
+    without choices.
+    """
+    _trace(cls, inheritable=False, by_value=True, is_model=True)
     setattr(cls, _MODEL_WRAPPED, True)
     return cls
 
@@ -161,7 +194,11 @@ def is_model_wrapped(cls_or_instance: Any) -> bool:
 
 
 def record(
-    init: Callable[..., None], owner: Callable[[], type], inheritable: bool = False, by_value: bool = False
+    init: Callable[..., None],
+    owner: Callable[[], type],
+    inheritable: bool = False,
+    by_value: bool = False,
+    is_model: bool = False,
 ) -> Callable[..., None]:
     """``init`` wrapped so that it remembers its arguments.
 
@@ -174,6 +211,7 @@ def record(
         owner: Returns the class whose instances remember; instances of its subclasses do only if ``inheritable``.
         inheritable: See ``owner``.
         by_value: See `Recipe`.
+        is_model: It makes a whole model: ``init`` receives choices as they are, and what it asks is remembered.
     """
 
     @functools.wraps(init)
@@ -181,11 +219,93 @@ def record(
         if type(self) is not owner() and not (inheritable and recipe_of(self) is None):
             init(self, *args, **kwargs)
             return
-        recipe = Recipe(type(self), _copied(args), _copied(kwargs), by_value)
+        recipe = Recipe(type(self), _copied(args), _copied(kwargs), by_value, find_caller(2))
+        if is_model:
+            _build_model(init, self, recipe, args, kwargs)
+            return
         init(self, *(_settled(a) for a in args), **{k: _settled(v) for k, v in kwargs.items()})
         _remember(self, recipe)
 
     return remembering
+
+
+def _build_model(
+    init: Callable[..., None], model: Any, recipe: Recipe, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> None:
+    if _BUILDING.get() is not None:
+        init(model, *args, **kwargs)
+        _remember(model, recipe)
+        return
+    asked: list[Any] = []
+    token = _BUILDING.set(asked)
+    try:
+        init(model, *args, **kwargs)
+    finally:
+        _BUILDING.reset(token)
+    _remember(model, recipe)
+    object.__setattr__(model, _ASKED, tuple(asked))
+    finish = FINISH.get()
+    if finish is not None:
+        finish(model)
+
+
+def is_building() -> bool:
+    """Whether a `model_wrapper` class is being made just now."""
+    return _BUILDING.get() is not None
+
+
+def is_noting() -> bool:
+    """Whether anybody remembers what a model asks while it is made."""
+    return _BUILDING.get() is not None or _COLLECTING.get() is not None
+
+
+def note_asked(question: Any) -> None:
+    """Remember what a model asks while it is made."""
+    for asked in (_BUILDING.get(), _COLLECTING.get()):
+        if asked is not None:
+            asked.append(question)
+
+
+def asked_so_far() -> tuple[Any, ...]:
+    """What the outermost model that is being made has asked, or what was asked since `collecting` began."""
+    asked = _BUILDING.get()
+    return tuple(asked if asked is not None else _COLLECTING.get() or ())
+
+
+def asked_by(model: Any) -> tuple[Any, ...]:
+    """What a model asked while it was made."""
+    found: tuple[Any, ...] = getattr(model, "__dict__", {}).get(_ASKED, ())
+    return found
+
+
+@contextmanager
+def collecting(answers: Mapping[str, Any] | None = None) -> Iterator[list[Any]]:
+    """Collect what models ask while they are made inside of the context, in order.
+
+    Args:
+        answers: What they are answered, by label; the default where there is none.
+    """
+    asked: list[Any] = []
+    tokens = _COLLECTING.set(asked), _ANSWERS.set(answers or {})
+    try:
+        yield asked
+    finally:
+        _COLLECTING.reset(tokens[0])
+        _ANSWERS.reset(tokens[1])
+
+
+def answers_while_collecting() -> Mapping[str, Any]:
+    """The answers that `collecting` was given."""
+    return _ANSWERS.get() or {}
+
+
+def positional_names(function: Callable[..., Any]) -> list[str]:
+    """The parameters that a positional argument may stand for, in order; none if there is no signature."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
 def dumps(obj: Any) -> bytes:
@@ -310,12 +430,13 @@ def _make(target: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str
     return made
 
 
-def _trace(cls: C, *, inheritable: bool, by_value: bool = False) -> C:
+def _trace(cls: C, *, inheritable: bool, by_value: bool = False, is_model: bool = False) -> C:
     if not isinstance(cls, type):
         raise RecipeError(f"{cls!r} is no class", fix="decorate the class, not an instance of it")
     if _TRACED not in cls.__dict__:
-        cls.__init__ = record(cls.__init__, lambda: cls, inheritable, by_value)  # type: ignore[misc]
+        cls.__init__ = record(cls.__init__, lambda: cls, inheritable, by_value, is_model)  # type: ignore[misc]
         setattr(cls, _TRACED, True)
+        remember_arguments(cls)
     return cls
 
 
@@ -345,7 +466,8 @@ def _settled(value: Any) -> Any:
 
 
 def _copied(value: Any) -> Any:
-    return _mapped(_copied, value)
+    known = getattr(type(value), "__retix_known__", None)
+    return _mapped(_copied, value) if known is None else known(value)
 
 
 def _holds_the_same(new: Any, old: Any) -> bool:

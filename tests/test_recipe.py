@@ -19,14 +19,21 @@ from torch import nn
 from retix.errors import RecipeError
 from retix.recipe import (
     Recipe,
+    answers_while_collecting,
+    asked_by,
+    asked_so_far,
     basic_unit,
+    collecting,
     dumps,
     import_name,
     importable_name,
     is_basic_unit,
+    is_building,
     is_model_wrapped,
+    is_noting,
     loads,
     model_wrapper,
+    note_asked,
     recipe_of,
     serialize,
     serialize_cls,
@@ -458,3 +465,44 @@ def test_classes_of_main_travel_by_value(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert printed.splitlines() == ["Data 3 True {'size': 3}", "(4,)"]
+
+
+def test_a_recipe_knows_where_it_was_made() -> None:
+    """What is recorded keeps the user's file and line, which makes no recipe different from another."""
+
+    @trace
+    class Made:
+        def __init__(self, x: int) -> None:
+            self.x = x
+
+    first, second = recipe_of(Made(1)), recipe_of(Made(1))
+    assert first is not None
+    assert second is not None
+    assert "test_recipe.py:" in str(first.place)
+    assert first == second
+
+
+def test_what_a_model_asks_is_remembered() -> None:
+    """The outermost model_wrapper class remembers what was asked while it was made, also inside of it."""
+
+    @model_wrapper
+    class Inner:
+        def __init__(self) -> None:
+            assert is_building()
+            note_asked("inner")
+
+    @model_wrapper
+    class Outer:
+        def __init__(self) -> None:
+            note_asked("outer")
+            self.inner = Inner()
+            assert asked_so_far() == ("outer", "inner")
+
+    with collecting({"a": 1}) as asked:
+        assert answers_while_collecting() == {"a": 1}
+        model = Outer()
+    assert asked == ["outer", "inner"]
+    assert asked_by(model) == ("outer", "inner")
+    assert asked_by(model.inner) == ()
+    assert not is_building()
+    assert not is_noting()
