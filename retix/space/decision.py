@@ -8,34 +8,67 @@ import math
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
-from retix.errors import SpaceError
+from retix.errors import AnswerError, LabelConflictError, SpaceError
 
 Choice: TypeAlias = Any
-"""One answer: a JSON value; lists are held as tuples so that samples stay hashable."""
+"""One answer: a JSON value; lists are held as tuples and dicts frozen, so that samples stay hashable."""
 
 Condition: TypeAlias = tuple[tuple[str, Choice], ...]
 """A conjunction of answers, such as ``(("block", "conv"), ("norm", True))``."""
 
 
+class FrozenDict(dict[str, Any]):
+    """A dict that is a candidate, or part of one: hashable, and refusing to be changed."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:  # type: ignore[override]  # a dict has none because it changes
+        return hash(tuple(sorted(self.items(), key=lambda item: item[0])))
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise SpaceError(
+            "a candidate of a choice cannot be changed",
+            why="samples are compared by their answers",
+            fix="change a copy: dict(candidate)",
+        )
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __copy__(self) -> FrozenDict:
+        return self
+
+    def __deepcopy__(self, memo: object) -> FrozenDict:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return FrozenDict, (dict(self),)
+
+
 def freeze(value: Any) -> Choice:
-    """Return ``value`` as a hashable JSON value, lists turned into tuples.
+    """Return ``value`` as a hashable JSON value: lists turned into tuples, dicts frozen with their keys in order.
 
     Raises:
         SpaceError: The value has no JSON form.
     """
     if isinstance(value, (list, tuple)):
         return tuple(freeze(item) for item in value)
-    if value is None or isinstance(value, (bool, int, str)):
+    if value is None or isinstance(value, (bool, int, str, FrozenDict)):
         return value
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return FrozenDict({key: freeze(value[key]) for key in sorted(value)})
     if isinstance(value, float) and math.isfinite(value):
         return value
     raise SpaceError(
         f"the candidate {value!r} of type {type(value).__name__} cannot be written as JSON",
         why="samples are stored, compared and sent to workers as JSON",
-        fix="use finite numbers, strings, booleans, None, or lists of them",
+        fix="use finite numbers, strings, booleans, None, or lists and dicts of them, the keys being strings",
     )
+
+
+_SHOWN = 10
 
 
 def same(left: Choice, right: Choice) -> bool:
@@ -44,6 +77,8 @@ def same(left: Choice, right: Choice) -> bool:
         return False
     if isinstance(left, tuple):
         return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same(item, right[key]) for key, item in left.items())
     return bool(left == right)
 
 
@@ -59,6 +94,8 @@ class Decision:
             ``-1`` picks any non-empty subset.
         when: The decision is alive if one of these conjunctions holds, or if there is none.
         weights: Prior weight of each candidate for random draws of one candidate.
+        allowed: The only answers that are left, where constraints rule out the others; None for all. It is no part of
+            what the decision is: equal decisions may have different answers left.
     """
 
     label: str
@@ -66,6 +103,7 @@ class Decision:
     n_chosen: int | None = None
     when: tuple[Condition, ...] = ()
     weights: tuple[float, ...] | None = field(default=None, compare=False)
+    allowed: tuple[Choice, ...] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "candidates", tuple(freeze(item) for item in self.candidates))
@@ -86,6 +124,8 @@ class Decision:
     @property
     def size(self) -> int:
         """The number of different answers."""
+        if self.allowed is not None:
+            return len(self.allowed)
         n = len(self.candidates)
         if self.n_chosen is None:
             return n
@@ -93,6 +133,9 @@ class Decision:
 
     def options(self) -> Iterator[Choice]:
         """Yield every answer, in a fixed order."""
+        if self.allowed is not None:
+            yield from self.allowed
+            return
         if self.n_chosen is None:
             yield from self.candidates
             return
@@ -107,6 +150,8 @@ class Decision:
 
     def draw(self, rng: random.Random) -> Choice:
         """Draw one answer, uniformly, or by ``weights`` where there are any."""
+        if self.allowed is not None:
+            return self._draw_allowed(self.allowed, rng)
         if self.n_chosen is None:
             if self.weights is None:
                 return self.candidates[rng.randrange(len(self.candidates))]
@@ -117,13 +162,32 @@ class Decision:
             return tuple(i for i in range(n) if mask >> i & 1)
         return tuple(sorted(rng.sample(range(n), self.n_chosen)))
 
+    def _draw_allowed(self, allowed: tuple[Choice, ...], rng: random.Random) -> Choice:
+        if self.n_chosen is None and self.weights is not None:
+            weights = [
+                w for c, w in zip(self.candidates, self.weights, strict=True) if any(same(c, a) for a in allowed)
+            ]
+            if sum(weights) > 0:
+                return rng.choices(allowed, weights)[0]
+        return allowed[rng.randrange(len(allowed))]
+
     def check(self, choice: Any) -> Choice:
         """Return ``choice`` in its frozen form if it answers this decision.
 
         Raises:
-            SpaceError: It does not.
+            AnswerError: It does not.
         """
+        if self.n_chosen is None and self.allowed is None and any(choice is candidate for candidate in self.candidates):
+            return choice  # the common case, and the quick one
         frozen = freeze(choice)
+        if self.allowed is not None and not any(same(frozen, answer) for answer in self.allowed):
+            replace(self, allowed=None).check(choice)
+            shown = ", ".join(map(repr, self.allowed[:_SHOWN])) + (", …" if len(self.allowed) > _SHOWN else "")
+            raise AnswerError(
+                f"{choice!r} does not answer the choice {self.label!r} here",
+                why="with the answers before it, no model with this answer meets the constraints of the space",
+                fix=f"choose one of {shown}",
+            )
         if self.n_chosen is None:
             if any(same(frozen, candidate) for candidate in self.candidates):
                 return frozen
@@ -132,8 +196,9 @@ class Decision:
             if self._is_subset(frozen):
                 return frozen
             many = "one or more" if self.n_chosen == -1 else str(self.n_chosen)
-            allowed = f"{many} different indices below {len(self.candidates)}, in rising order"
-        raise SpaceError(f"{choice!r} does not answer the choice {self.label!r}", fix=f"choose {allowed}")
+            some = tuple(range(max(self.n_chosen, 1)))
+            allowed = f"a tuple of {many} indices below {len(self.candidates)}, in rising order, such as {some}"
+        raise AnswerError(f"{choice!r} does not answer the choice {self.label!r}", fix=f"choose {allowed}")
 
     def _is_subset(self, choice: Choice) -> bool:
         if not isinstance(choice, tuple) or not all(type(i) is int for i in choice):
@@ -151,10 +216,10 @@ class Decision:
         """The one decision that two uses of the same label stand for.
 
         Raises:
-            SpaceError: The uses contradict each other.
+            LabelConflictError: The uses contradict each other.
         """
         if not same(self.candidates, other.candidates) or self.n_chosen != other.n_chosen:
-            raise SpaceError(
+            raise LabelConflictError(
                 f"the label {self.label!r} stands for two different choices: "
                 f"{list(self.candidates)!r} and {list(other.candidates)!r}",
                 why="one label is one decision, wherever it is used",

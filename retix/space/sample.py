@@ -45,6 +45,9 @@ class Sample(Mapping[str, Choice]):
             return f"Sample({', '.join(f'{k}={v!r}' for k, v in self.items())})"
         return f"Sample({self._answers!r})"
 
+    def __str__(self) -> str:
+        return str(self.to_json())
+
     def __reduce__(self) -> tuple[object, ...]:
         return Sample, (self._answers,)
 

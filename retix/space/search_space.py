@@ -6,11 +6,15 @@ import itertools
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from retix.errors import SpaceError
+from retix.space.constraint import Constraint
+from retix.space.counting import Counter
 from retix.space.decision import Choice, Decision, same
+from retix.space.guard import Guard
+from retix.space.propositions import Course, Network
 from retix.space.sample import Sample
 
 Pick: TypeAlias = Callable[[Decision], Choice]
@@ -40,6 +44,14 @@ class SearchSpace(ABC):
         """A string that is equal for samples that make the same network."""
         return sample.key
 
+    def permits(self, sample: Sample) -> bool:
+        """Whether ``sample`` keeps the constraints of the space.
+
+        A walk shows only answers that may lead to such a sample; where that takes too long to find out, it may yet end
+        in one that does not, which is not to be proposed.
+        """
+        return True
+
     @property
     def size(self) -> int | None:
         """The exact number of samples, or None where it cannot be counted without walking them all."""
@@ -55,27 +67,56 @@ class DecisionSpace(SearchSpace):
 
     Args:
         decisions: In any order; equal labels are merged, and conditions are brought before what they govern.
+        constraints: What samples have to keep.
 
     Raises:
-        SpaceError: Two decisions of one label contradict each other, or a condition names an unknown label.
+        SpaceError: Two decisions of one label contradict each other, or a condition or constraint names an unknown
+            label.
     """
 
-    def __init__(self, decisions: Iterable[Decision]) -> None:
+    def __init__(self, decisions: Iterable[Decision], constraints: Iterable[Constraint] = ()) -> None:
         merged: dict[str, Decision] = {}
         for decision in decisions:
             known = merged.get(decision.label)
             merged[decision.label] = known.merged(decision) if known else decision
         self.decisions: tuple[Decision, ...] = tuple(_sort(merged))
+        self.constraints: tuple[Constraint, ...] = tuple(constraints)
+        check_known(self.constraints, merged)
+        self._network = _make_network(self.decisions)
+        self._guard = Guard(self._network, self.constraints)
 
     def walk(self, pick: Pick) -> Sample:
+        """See `SearchSpace.walk`.
+
+        Raises:
+            SpaceError: ``pick`` returned something that does not answer its decision; or no sample at all keeps the
+                constraints.
+        """
+        if self.constraints:
+            return self._walk_guarded(pick)
         answers: dict[str, Choice] = {}
         for decision in self.decisions:
             if decision.alive(answers):
                 answers[decision.label] = decision.check(pick(decision))
         return Sample(answers)
 
+    def _walk_guarded(self, pick: Pick) -> Sample:
+        course = Course(self._network)
+        self._guard.check_satisfiable(course)
+        while course.open:
+            number = min(course.open)
+            decision = self._guard.narrow(course, number)
+            course.answer(number, decision.check(pick(decision)))
+        return Sample(course.answers)
+
+    def permits(self, sample: Sample) -> bool:
+        return self._guard.admits(sample)
+
     def grid(self) -> Iterator[Sample]:
         """Yield every sample once, the last decision changing fastest."""
+        return filter(self.permits, self._list_samples()) if self.constraints else self._list_samples()
+
+    def _list_samples(self) -> Iterator[Sample]:
         answers: dict[str, Choice] = {}
 
         def go(index: int) -> Iterator[Sample]:
@@ -94,8 +135,10 @@ class DecisionSpace(SearchSpace):
         return go(0)
 
     @property
-    def size(self) -> int:
-        """The exact number of different samples."""
+    def size(self) -> int | None:
+        """The exact number of different samples; None where constraints make it too long to count."""
+        if self.constraints:
+            return Counter(self._network, self.constraints).count(Course(self._network))
         return math.prod(_count(group) for group in _independent_groups(self.decisions))
 
     def to_json(self) -> list[dict[str, Any]]:
@@ -108,7 +151,34 @@ class DecisionSpace(SearchSpace):
         return cls(Decision.from_json(item) for item in data)
 
     def __repr__(self) -> str:
-        return f"DecisionSpace({len(self.decisions)} decisions, {self.size:,} samples)"
+        size = "an unknown number of" if self.size is None else f"{self.size:,}"
+        return f"DecisionSpace({len(self.decisions)} decisions, {size} samples)"
+
+
+def check_known(constraints: Iterable[Constraint], labels: Container[str]) -> None:
+    """Refuse constraints that speak of what does not exist.
+
+    Raises:
+        SpaceError: One does.
+    """
+    for constraint in constraints:
+        for label in constraint.labels:
+            if label not in labels:
+                raise SpaceError(
+                    f"the constraint {constraint} speaks of the choice {label!r}, which the space does not have",
+                    fix="give the choice in the model and the one in the constraint the same label",
+                )
+
+
+def _make_network(decisions: Iterable[Decision]) -> Network:
+    network = Network()
+    for decision in decisions:
+        asked = network.question(decision).asked
+        for condition in decision.when:
+            network.imply(network.every(*(network.answer_is(label, answer) for label, answer in condition)), asked)
+        if not decision.when:
+            network.imply(network.start, asked)
+    return network
 
 
 def _parents(decision: Decision) -> set[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
+import pickle
 import random
 from collections import Counter
 from typing import Any
@@ -19,12 +21,46 @@ def test_freeze_turns_lists_into_tuples() -> None:
     assert freeze([1, [2.5, None], "a", (True,)]) == (1, (2.5, None), "a", (True,))
 
 
-@pytest.mark.parametrize("value", [object(), {1, 2}, {"a": 1}, math.nan, math.inf, b"x", [1, object()]])
+@pytest.mark.parametrize(
+    "value", [object(), {1, 2}, {1: "a"}, {"a": object()}, math.nan, math.inf, b"x", [1, object()]]
+)
 def test_freeze_refuses_what_json_cannot_hold(value: Any) -> None:
     """The error names the value and says what candidates may be."""
     with pytest.raises(SpaceError, match="cannot be written as JSON") as caught:
         freeze(value)
     assert caught.value.fix is not None
+
+
+def test_freeze_keeps_dicts() -> None:
+    """Dicts come out hashable and in one order, refuse to change, and are told apart like other JSON values."""
+    frozen = freeze({"b": [1], "a": {"c": 2}})
+    assert isinstance(frozen, dict)
+    assert json.dumps(frozen) == '{"a": {"c": 2}, "b": [1]}'
+    assert hash(frozen) == hash(freeze({"a": {"c": 2}, "b": (1,)}))
+    assert frozen == pickle.loads(pickle.dumps(frozen)) == copy.deepcopy(frozen)
+    for change in (lambda: frozen.update(a=1), lambda: frozen.pop("a"), lambda: frozen.__setitem__("a", 1)):
+        with pytest.raises(SpaceError, match="cannot be changed"):
+            change()
+    decision = Decision("size", ({"in": 1}, {"in": 2}))
+    assert decision.check({"in": 2}) == {"in": 2}
+    assert Decision.from_json(json.loads(json.dumps(decision.to_json()))) == decision
+    with pytest.raises(SpaceError, match="does not answer"):
+        decision.check({"in": 2.0})
+
+
+def test_allowed_answers_are_all_there_is() -> None:
+    """Where constraints left some answers, only those are listed, drawn and accepted."""
+    one = Decision("width", (1, 2, 3, 4), weights=(1, 1, 0, 9), allowed=(2, 3))
+    rng = random.Random(0)
+    assert (one.size, list(one.options()), one.first()) == (2, [2, 3], 2)
+    assert {one.draw(rng) for _ in range(50)} == {2}
+    with pytest.raises(SpaceError, match="4 does not answer the choice 'width' here") as caught:
+        one.check(4)
+    assert "constraints" in str(caught.value)
+    several = Decision("inputs", ("a", "b", "c"), -1, allowed=((0,), (1, 2)))
+    assert {several.draw(rng) for _ in range(50)} == {(0,), (1, 2)}
+    assert several.check([1, 2]) == (1, 2)
+    assert several == Decision("inputs", ("a", "b", "c"), -1)
 
 
 def test_candidates_must_be_json() -> None:

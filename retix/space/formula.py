@@ -1,0 +1,197 @@
+"""When a decision is alive, in a form that people read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from retix.space.decision import Choice
+from retix.space.expression import Expression
+from retix.space.propositions import Network, Proposition, Test
+from retix.space.wording import describe
+
+_MOST_ATOMS = 12
+"""How many atoms a formula is written out with; of longer ones the labels are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A decision is answered in one of these ways."""
+
+    label: str
+    answers: tuple[Choice, ...]
+
+    def __str__(self) -> str:
+        if len(self.answers) == 1:
+            return f"{self.label} = {self.answers[0]!r}"
+        return f"{self.label} in ({', '.join(map(repr, self.answers))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Includes:
+    """One of these candidates, by their positions, is among those chosen."""
+
+    label: str
+    indices: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.label} includes {' or '.join(map(str, self.indices))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """An expression holds, or does not."""
+
+    expression: Expression
+    expected: bool = True
+
+    def __str__(self) -> str:
+        text = describe(self.expression)
+        return text if self.expected else f"not ({text})"
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Holds) and str(self) == str(other)
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every part is true; without parts it always is."""
+
+    parts: tuple[Formula, ...] = ()
+
+    def __str__(self) -> str:
+        if _count_atoms(self) > _MOST_ATOMS:
+            return f"depends on {', '.join(find_labels(self))}"
+        return " and ".join(f"({part})" if isinstance(part, AnyOf) else str(part) for part in self.parts) or "always"
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Some part is true; without parts none ever is."""
+
+    parts: tuple[Formula, ...] = ()
+
+    def __str__(self) -> str:
+        if _count_atoms(self) > _MOST_ATOMS:
+            return f"depends on {', '.join(find_labels(self))}"
+        return " or ".join(map(str, self.parts)) or "never"
+
+
+Formula: TypeAlias = Answered | Includes | Holds | AllOf | AnyOf
+"""A monotone formula over answers; parts that occur several times are the same objects."""
+
+ALWAYS = AllOf()
+NEVER = AnyOf()
+
+
+def find_labels(formula: Formula) -> list[str]:
+    """The decisions that a formula speaks of, in order."""
+    found: dict[str, None] = {}
+    seen: set[int] = set()
+    stack: list[Formula] = [formula]
+    while stack:
+        part = stack.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, (AllOf, AnyOf)):
+            stack += reversed(part.parts)
+        elif isinstance(part, Holds):
+            found.update(dict.fromkeys(decision.label for decision in part.expression.decisions()))
+        else:
+            found[part.label] = None
+    return list(found)
+
+
+def _count_atoms(formula: Formula) -> int:
+    """How many atoms the text of a formula would have, as far as it matters."""
+    if isinstance(formula, Holds):
+        return sum(1 for _ in formula.expression.decisions())
+    if not isinstance(formula, (AllOf, AnyOf)):
+        return 1
+    count = 0
+    for part in formula.parts:
+        count += _count_atoms(part)
+        if count > _MOST_ATOMS:
+            break
+    return count
+
+
+class Explainer:
+    """Writes the propositions of a network as formulas.
+
+    Args:
+        network: The network.
+        is_true: The propositions that hold whatever is answered, as numbers of causes that are left.
+    """
+
+    def __init__(self, network: Network, left: list[int]) -> None:
+        self._network = network
+        self._left = left
+        self._known: dict[Proposition, Formula] = {}
+
+    def explain(self, proposition: Proposition) -> Formula:
+        """When ``proposition`` becomes true."""
+        # a stack of its own, because chains of causes may be deeper than Python's
+        stack = [(proposition, False)]
+        entered: set[Proposition] = set()
+        while stack:
+            current, is_ready = stack.pop()
+            if current in self._known:
+                continue
+            if is_ready:
+                self._known[current] = self._join(current)
+            elif self._left[current] <= 0:
+                self._known[current] = ALWAYS
+            elif current in self._network.told:
+                self._known[current] = self._tell(current)
+            elif current not in entered:
+                entered.add(current)
+                stack.append((current, True))
+                stack += [(cause, False) for cause in self._network.causes[current]]
+        return self._known[proposition]
+
+    def _tell(self, proposition: Proposition) -> Formula:
+        told = self._network.told[proposition]
+        if isinstance(told, Test):
+            return Holds(told.expression, proposition == told.holds)
+        number, what = told
+        label = self._network.questions[number].decision.label
+        return Answered(label, what) if isinstance(what, tuple) else Includes(label, (what,))
+
+    def _join(self, proposition: Proposition) -> Formula:
+        # a cause that is not known leads back here, and nothing causes itself
+        parts = [self._known.get(cause, NEVER) for cause in self._network.causes[proposition]]
+        return _all_of(parts) if self._network.is_conjunction(proposition) else _any_of(parts)
+
+
+def _all_of(parts: list[Formula]) -> Formula:
+    flat: dict[Formula, None] = {}
+    for part in parts:
+        if part == NEVER:
+            return NEVER
+        flat.update(dict.fromkeys(part.parts if isinstance(part, AllOf) else (part,)))
+    return next(iter(flat)) if len(flat) == 1 else AllOf(tuple(flat))
+
+
+def _any_of(parts: list[Formula]) -> Formula:
+    flat: dict[Formula, None] = {}
+    answers: dict[str, dict[Choice, None]] = {}
+    indices: dict[str, dict[int, None]] = {}
+    for part in parts:
+        if part == ALWAYS:
+            return ALWAYS
+        for piece in part.parts if isinstance(part, AnyOf) else (part,):
+            if isinstance(piece, Answered):
+                answers.setdefault(piece.label, {}).update(dict.fromkeys(piece.answers))
+            elif isinstance(piece, Includes):
+                indices.setdefault(piece.label, {}).update(dict.fromkeys(piece.indices))
+            else:
+                flat[piece] = None
+    merged: list[Formula] = [Answered(label, tuple(found)) for label, found in answers.items()]
+    merged += [Includes(label, tuple(sorted(found))) for label, found in indices.items()]
+    merged += [piece for piece in flat if not (isinstance(piece, AllOf) and set(piece.parts) & set(merged))]
+    return merged[0] if len(merged) == 1 else AnyOf(tuple(merged))
