@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from retix.recipe import record
+from retix.traceable import remember_arguments
 
 # Containers hold modules that are part of the graph; they are walked through, not remembered.
 CONTAINERS = (
@@ -35,6 +36,11 @@ def record_layers(module_name: str) -> dict[str, Any]:
     return {name: _recorded(thing, module_name) if _is_layer(thing) else thing for name, thing in things.items()}
 
 
+def is_recorded(cls: type, module_name: str) -> bool:
+    """Whether it is one of the subclasses that `record_layers` made for a module."""
+    return issubclass(cls, torch.nn.Module) and cls.__module__ == module_name
+
+
 def _is_layer(thing: Any) -> bool:
     if not inspect.isclass(thing) or not issubclass(thing, torch.nn.Module) or issubclass(thing, CONTAINERS):
         return False
@@ -48,4 +54,5 @@ def _recorded(cls: type[torch.nn.Module], module_name: str) -> type[torch.nn.Mod
         namespace["__init__"] = record(cls.__init__, lambda: layer, by_value=True)
 
     layer: type[torch.nn.Module] = types.new_class(cls.__name__, (cls,), {}, fill)
+    remember_arguments(layer)
     return layer

@@ -16,7 +16,7 @@ def test_list_of_candidates() -> None:
     """Candidates of a list go by their index as a string, and the first is called until one is chosen."""
     choice = nn.LayerChoice([nn.Linear(2, 3), nn.Linear(2, 3, bias=False)], label="fc")
     x = torch.ones(1, 2)
-    assert choice.names == ("0", "1")
+    assert choice.names == ["0", "1"]
     assert torch.equal(choice(x), choice[0](x))
     assert choice.decision("fc") == Decision("fc", ("0", "1"))
     assert list(choice.state_dict()) == ["0.weight", "0.bias", "1.weight"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 import retix.nn.pytorch as nn
 from retix.errors import SpaceError
 from retix.recipe import recipe_of
+from retix.space import expression_from_json
 from tests.nn.pytorch.modules import Net
 
 
@@ -33,7 +35,7 @@ def test_first_candidate_stands_in() -> None:
 def test_candidates_prior_and_label() -> None:
     """What the user gave can be read again."""
     choice = nn.ValueChoice(("a", None, True, [1, 2]), prior=[1, 1, 2, 0], label="x")
-    assert choice.candidates == ("a", None, True, (1, 2))
+    assert choice.candidates == ["a", None, True, (1, 2)]
     assert choice.decision.weights == (1, 1, 2, 0)
     assert choice.decision.label == choice.label == "x"
     assert repr(choice) == "ValueChoice(['a', None, True, (1, 2)], label='x')"
@@ -63,7 +65,7 @@ def test_copied_layers_share_their_choice() -> None:
     [
         ([], "has no candidates"),
         ([1, 1], "has the candidate 1 more than once"),
-        ([torch.nn.ReLU], "cannot be written as JSON"),
+        ([object()], "cannot be written as JSON"),
         ([float("nan")], "cannot be written as JSON"),
     ],
 )
@@ -99,5 +101,31 @@ def test_plain_layers_cannot_hold_a_choice(name: str) -> None:
 def test_choices_as_attributes() -> None:
     """A model may keep a choice as an attribute, and runs with every choice open."""
     model = Net()
-    assert model.width.candidates == (4, 8)
+    assert model.width.candidates == [4, 8]
     assert model(torch.ones(2, 3)).shape == (2, 2)
+
+
+def test_dicts_lists_and_strings() -> None:
+    """Candidates may be nested, and computing goes into them."""
+    choice = nn.ValueChoice([{"a": 3, "b": [3, 4], "in": 1.5}, {"a": 4, "b": [4, 5], "in": 2.5}], label="vc")
+    value = round(choice["b"][0] * choice["in"])
+    assert value.evaluate({"vc": choice.candidates[1]}) == 10
+    assert value.default() == 4
+    word = nn.ValueChoice(["cat", "dog"], label="word")
+    assert (word + "s").evaluate({"word": "dog"}) == "dogs"
+    with pytest.raises(TypeError, match="fails on") as caught:
+        word + 1
+    assert "test_value_choice.py:" in str(caught.value)
+
+
+def test_classes_as_candidates() -> None:
+    """Classes and functions go by their names in samples, and are themselves in the model."""
+    choice = nn.ValueChoice([torch.nn.ReLU, torch.nn.Tanh], label="act")
+    assert choice.decision.candidates == ("torch.nn.modules.activation.ReLU", "torch.nn.modules.activation.Tanh")
+    assert choice.default() is torch.nn.ReLU
+    assert choice.evaluate({"act": "torch.nn.modules.activation.Tanh"}) is torch.nn.Tanh
+    assert choice.evaluate({"act": torch.nn.Tanh}) is torch.nn.Tanh
+    again = expression_from_json(json.loads(json.dumps(choice.to_json())))
+    assert again.evaluate({"act": "torch.nn.modules.activation.Tanh"}) is torch.nn.Tanh
+    with pytest.raises(SpaceError, match="has no importable name"):
+        nn.ValueChoice([lambda x: x], label="f").to_json()

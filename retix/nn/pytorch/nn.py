@@ -1,0 +1,4 @@
+"""Every layer of `torch.nn`, under the path that NNI's users type."""
+
+from retix.nn.pytorch import *
+from retix.nn.pytorch import __all__ as __all__
