@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from retix.ir.graph import Graph
 from retix.ir.node import Node
-from retix.ir.op import ChooseInputs, LayerChoice, MemberOp, Module, Open, Tensor
+from retix.ir.op import ChooseInputs, LayerChoice, MemberOp, Module, Open, SelectInputs, Tensor
 
 Found: TypeAlias = tuple[str, tuple[Any, ...]]
 """A label, and what there is to choose from: the names of layers, the positions of inputs, or values."""
@@ -28,7 +28,8 @@ def is_open(graph: Graph) -> bool:
     if graph.is_open is not None:
         return graph.is_open
     found = any(
-        isinstance(node.op, ChooseInputs) or _holds_open(node.args) or _holds_open(node.kwargs) for node in graph.nodes
+        isinstance(node.op, (ChooseInputs, SelectInputs)) or _holds_open(node.args) or _holds_open(node.kwargs)
+        for node in graph.nodes
     ) or any(isinstance(member.op, LayerChoice) or _holds_open(member.op) for member in graph.members.values())
     if graph.frozen:
         graph.is_open = found
@@ -51,6 +52,8 @@ def find_open_at(node: Node) -> Iterator[Found]:
     """Yield the choices that a node is, or that are among its arguments."""
     if isinstance(node.op, ChooseInputs):
         yield node.op.label, tuple(range(node.op.n_candidates))
+    if isinstance(node.op, SelectInputs):
+        yield from _find_in_argument(node.op.conditions)
     yield from _find_in_argument((node.args, node.kwargs))
 
 

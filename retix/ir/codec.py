@@ -24,6 +24,7 @@ from retix.ir.op import (
     MemberOp,
     Module,
     NodeOp,
+    SelectInputs,
     Tensor,
 )
 
@@ -38,6 +39,7 @@ _NODE_OPS: dict[str, type] = {
     "attribute": Attribute,
     "constant": Constant,
     "choose_inputs": ChooseInputs,
+    "select_inputs": SelectInputs,
     "if": If,
     "loop": Loop,
 }
@@ -54,10 +56,11 @@ def model_to_json(model: Model) -> dict[str, Any]:
         "ties": [list(group) for group in model.ties],
         "evaluator": model.evaluator,
         "history": [
-            {"mutator": m.mutator, "choices": [[label, literal_to_json(answer)] for label, answer in m.choices]}
+            {"mutator": m.label, "choices": [[label, literal_to_json(answer)] for label, answer in m.choices]}
             for m in model.history
         ],
         **({"capture": _fields(model.capture)} if model.capture is not None else {}),
+        **({"constraints": list(model.constraints)} if model.constraints else {}),
     }
 
 
@@ -97,6 +100,7 @@ def _fields_from_json(data: Mapping[str, Any]) -> dict[str, Any]:
         "evaluator": data["evaluator"],
         "history": history,
         "capture": Capture(**data["capture"]) if "capture" in data else None,
+        "constraints": tuple(data.get("constraints", ())),
     }
 
 
@@ -160,12 +164,20 @@ def _types_to_json(graph: Graph) -> dict[str, Any]:
 def _node_to_json(node: Node) -> dict[str, Any]:
     return {
         "name": node.name,
-        "op": {"kind": _NODE_KINDS[type(node.op)], **_fields(node.op)},
+        "op": {"kind": _NODE_KINDS[type(node.op)], **_op_fields(node.op)},
         "args": [literal_to_json(item) for item in node.args],
         "kwargs": {key: literal_to_json(item) for key, item in node.kwargs.items()},
         "outputs": [[value.name, value.variable] for value in node.outputs],
         "location": [node.location.file, node.location.line] if node.location else None,
+        **({"label": node._label} if node._label is not None else {}),
     }
+
+
+def _op_fields(op: NodeOp) -> dict[str, Any]:
+    fields = _fields(op)
+    if isinstance(op, SelectInputs):
+        fields["conditions"] = literal_to_json(fields["conditions"])
+    return fields
 
 
 def _node_from_json(graph: Graph, data: Mapping[str, Any], value: Callable[[str], Value]) -> Node:
@@ -173,12 +185,15 @@ def _node_from_json(graph: Graph, data: Mapping[str, Any], value: Callable[[str]
     kind = fields.pop("kind")
     if kind not in _NODE_OPS:
         raise GraphError(f"{kind!r} is no kind of node", why="a newer retix may have written it")
+    if kind == "select_inputs":
+        fields["conditions"] = literal_from_json(fields["conditions"], value)
     op: NodeOp = _NODE_OPS[kind](**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
     args = [literal_from_json(item, value) for item in data["args"]]
     kwargs = {key: literal_from_json(item, value) for key, item in data["kwargs"].items()}
     location = Location(*data["location"]) if data["location"] else None
     names = [name for name, _ in data["outputs"]]
     node = graph.add(op, args, kwargs, name=data["name"], output_names=names, location=location)
+    node._label = data.get("label")
     for output, (_, variable) in zip(node.outputs, data["outputs"], strict=True):
         output.variable = variable
     return node

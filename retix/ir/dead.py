@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from retix.ir.effect import Effects
+from retix.ir.node import Node, find_values
 from retix.ir.op import Cell
 from retix.ir.order import sort_below
 
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 def remove_dead(model: Model) -> None:
     """Take out nodes whose values nobody takes, members that no node uses, and graphs that no member is.
 
-    Nodes with effects stay, except where what they change is dead too; see `retix.ir.effect`.
+    Nodes with effects stay, except where what they change is dead too; see `retix.ir.effect`. Where a cell, or both
+    branches, never use an input that only a dead node computes, the call gives None instead.
     """
     effects = Effects(model)
     for name in tuple(model.graphs):
-        if effects.summary(model.graphs[name]).idle and _remove_dead_nodes(name, effects, model):
+        if effects.may_be_dead(model.graphs[name]) and _remove_dead_nodes(name, effects, model):
             effects = Effects(model)
     _remove_unreachable(model)  # the branches of dead nodes use no members any more
     used = _used_members(model, effects)
@@ -43,10 +45,25 @@ def _remove_dead_nodes(name: str, effects: Effects, model: Model) -> bool:
     if len(live) == len(shared):
         return False
     names = {node.name for node in shared.nodes} - {node.name for node in live}
+    unused = _find_unused_arguments(live, effects)
     for node in reversed(list(model.graph(name).nodes)):
+        if node.name in unused:
+            node.set_arguments([None if i in unused[node.name] else a for i, a in enumerate(node.args)], node.kwargs)
         if node.name in names:
             node.remove()
     return True
+
+
+def _find_unused_arguments(live: set[Node], effects: Effects) -> dict[str, set[int]]:
+    """Nodes by name, and the positions of their arguments that go nowhere and that only dead nodes compute."""
+    found: dict[str, set[int]] = {}
+    for node in live:
+        for position, (item, used) in enumerate(zip(node.args, effects.arguments_of(node), strict=True)):
+            if used is not item and any(
+                value.producer is not None and value.producer not in live for value in find_values(item)
+            ):
+                found.setdefault(node.name, set()).add(position)
+    return found
 
 
 def _used_members(model: Model, effects: Effects) -> dict[str, set[str]]:

@@ -17,7 +17,7 @@ from json.encoder import encode_basestring_ascii as encode_string
 from typing import TYPE_CHECKING, Any
 
 from retix.errors import GraphError
-from retix.ir.effect import Effects
+from retix.ir.effect import Effects, Outside
 from retix.ir.graph import Graph
 from retix.ir.literal import literal_to_json
 from retix.ir.node import Node, Value
@@ -34,6 +34,7 @@ from retix.ir.op import (
     MemberOp,
     Module,
     NodeOp,
+    SelectInputs,
     Tensor,
 )
 from retix.ir.order import sort_below
@@ -53,19 +54,19 @@ class CanonicalForm:
         cells: Those graphs, in the order of their calls in the text.
         regions: The branches that the text holds.
         calls: The graphs that it and its branches run.
-        effects: Whether each of those has effects, which pin the order of nodes.
+        around: How each of those looks from outside: effects pin the order of nodes, unused inputs count for nothing.
     """
 
     digest: bytes
     cells: tuple[str, ...]
     regions: tuple[Graph, ...]
     calls: tuple[str, ...]
-    effects: tuple[bool, ...]
+    around: tuple[Outside, ...]
 
     def holds(self, model: Model, effects: Effects) -> bool:
         """Whether the graph would be written the same way as part of ``model``."""
         unchanged = all(model.graphs.get(region.name) is region for region in self.regions)
-        return unchanged and self.effects == tuple(map(effects.of_graph, self.calls))
+        return unchanged and self.around == tuple(map(effects.look_from_outside, self.calls))
 
 
 def digest_model(model: Model) -> str:
@@ -112,8 +113,8 @@ def _find_form(graph: Graph, model: Model, effects: Effects) -> CanonicalForm:
     text = writer.write(graph)
     regions = tuple(writer.regions)
     calls = tuple(dict.fromkeys(name for part in (graph, *regions) for name in effects.summary(part).calls))
-    pins = tuple(map(effects.of_graph, calls))
-    form = CanonicalForm(_hash(text.encode()), tuple(writer.cells), regions, calls, pins)
+    around = tuple(map(effects.look_from_outside, calls))
+    form = CanonicalForm(_hash(text.encode()), tuple(writer.cells), regions, calls, around)
     if all(part.is_settled(model.graphs) for part in (graph, *regions)):
         graph.canonical_form = form
     return form
@@ -136,8 +137,10 @@ class _Writer:
         for index, value in enumerate(graph.inputs):
             self.values[value] = f'{{"value": "input {index}"}}'
         lines = [str(len(graph.inputs))]
+        drops = self.effects.drops_arguments(graph)
         for number, node in enumerate(self._order(graph)):
-            lines.append(f"[{self._op(node.op)}, {self._key(node.args)}, {self._key(node.kwargs)}]")
+            args = self.effects.arguments_of(node) if drops else node.args
+            lines.append(f"[{self._op(node.op)}, {self._key(args)}, {self._key(node.kwargs)}]")
             for index, value in enumerate(node.outputs):
                 self.values[value] = f'{{"value": [{number}, {index}]}}'
         return f"[{', '.join(lines)}, {self._key(graph.result.args)}]"
@@ -147,7 +150,7 @@ class _Writer:
             live, pinned = self.effects.live_nodes(graph)
             if pinned:
                 return [node for node in graph.nodes if node in live]
-        return walk_back(graph.result)
+        return walk_back(graph.result, self.effects if self.effects.drops_arguments(graph) else None)
 
     def _op(self, op: NodeOp) -> str:
         match op:
@@ -161,6 +164,8 @@ class _Writer:
                 return f'["attribute", {encode_string(target)}]'
             case ChooseInputs(label, n_candidates, n_chosen, reduction):
                 return json.dumps(["choose", label, n_candidates, n_chosen, reduction])
+            case SelectInputs(conditions, reduction):
+                return f'["select", {self._key(conditions)}, {encode_string(reduction)}]'
             case If(then, otherwise):
                 return f'["if", {self._region(then)}, {self._region(otherwise)}]'
             case Loop(body, n_carried):
@@ -240,15 +245,20 @@ def _sort_items(argument: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
     return sorted(argument.items(), key=lambda item: (str(item[0]), type(item[0]).__name__))
 
 
-def walk_back(root: Node) -> list[Node]:
-    """The nodes that ``root`` depends on, each after what it takes its inputs from."""
-    return sort_below([root], _find_producers)[:-1]
+def walk_back(root: Node, effects: Effects | None) -> list[Node]:
+    """The nodes that ``root`` depends on, each after what it takes its inputs from.
+
+    Args:
+        root: A node.
+        effects: What tells which arguments count; all of them by default.
+    """
+    return sort_below([root], lambda node: _find_producers(node, effects))[:-1]
 
 
-def _find_producers(node: Node) -> list[Node]:
+def _find_producers(node: Node, effects: Effects | None) -> list[Node]:
     """Where the inputs come from; the order in which keyword arguments and dicts were written does not count."""
     found: list[Node] = []
-    _collect_producers(node.args, found)
+    _collect_producers(effects.arguments_of(node) if effects is not None else node.args, found)
     _collect_producers(node.kwargs, found)
     return found
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from retix.ir.choice import Found, find_open_at, find_open_in
 from retix.ir.graph import Graph
-from retix.ir.literal import format_arguments
+from retix.ir.literal import format_arguments, format_literal
 from retix.ir.node import Node, Value, find_values
 from retix.ir.op import (
     Attribute,
@@ -21,6 +21,7 @@ from retix.ir.op import (
     Loop,
     MemberOp,
     Module,
+    SelectInputs,
 )
 
 if TYPE_CHECKING:
@@ -234,6 +235,8 @@ def _describe_node(node: Node, member: MemberOp | None) -> list[str]:
             return [target, *_describe_member(member)]
         case ChooseInputs(_, n_candidates, n_chosen, reduction):
             return [f"{'any' if n_chosen == -1 else n_chosen} of {n_candidates} inputs, {reduction}"]
+        case SelectInputs(conditions, reduction):
+            return [f"inputs where {', '.join(map(format_literal, conditions))}, {reduction}"]
         case Attribute(target):
             return [f"self.{target}"]
         case Constant():

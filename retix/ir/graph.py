@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +12,19 @@ from retix.errors import GraphError
 from retix.ir.members import FrozenMembers
 from retix.ir.node import Location, Node, Value, find_values
 from retix.ir.op import Attribute, Call, Cell, If, LayerChoice, Loop, Member, MemberOp, Module, NodeOp, Return, Tensor
+from retix.ir.surface import GraphSurface, Nodes
 
 if TYPE_CHECKING:
     from retix.ir.digest import CanonicalForm
-    from retix.ir.effect import Effect
+    from retix.ir.effect import Effect, Usage
+    from retix.ir.model import Model
     from retix.ir.verify import Check
 
 _GAP = 1 << 62
 """Between the positions of neighbours: a node is put between two others without numbering the rest anew."""
 
 
-class Graph:
+class Graph(GraphSurface):
     """One ``forward``: inputs, nodes in order, and the members that they use.
 
     Attributes:
@@ -34,14 +37,17 @@ class Graph:
         frozen: Shared with a fork; edits are refused.
         canonical_form: What `retix.ir.digest` found, kept once the graph `is_settled`.
         effect: What `retix.ir.effect` found, likewise.
+        usage: What it found about the inputs, likewise.
         is_open: What `retix.ir.choice` found, likewise.
         check: What `retix.ir.verify` looked at outside of the graph when it found nothing wrong, likewise.
+        outline: What `retix.codegen` found, likewise.
     """
 
     __slots__ = (
         "_branches",
         "_end",
         "_member_counts",
+        "_model",
         "_node_names",
         "_owner",
         "_start",
@@ -55,8 +61,10 @@ class Graph:
         "is_open",
         "members",
         "name",
+        "outline",
         "region_of",
         "type",
+        "usage",
     )
 
     def __init__(self, name: str, class_name: str, *, region_of: str | None = None, type: str | None = None) -> None:
@@ -69,10 +77,13 @@ class Graph:
         self.frozen = False
         self.canonical_form: CanonicalForm | None = None
         self.effect: Effect | None = None
+        self.usage: Usage | None = None
         self.is_open: bool | None = None
         self.check: Check | None = None
+        self.outline: object = None
         self._branches: tuple[str, ...] | None = None
         self._owner: Graph | None = None
+        self._model: weakref.ref[Model] | None = None
         self._member_counts: dict[str, int] = {}
         self._node_names: dict[str, int] = {}
         self._value_names: dict[str, int] = {}
@@ -82,17 +93,35 @@ class Graph:
     # -- reading ------------------------------------------------------------------------------------------------
 
     @property
-    def nodes(self) -> Iterator[Node]:
-        """The nodes without the return, in a topological order: each behind those whose values it takes.
+    def nodes(self) -> Nodes:
+        """The nodes without the return, in a topological order: each behind those whose values it takes."""
+        return Nodes(self)
 
-        It is the order in which they run, kept up by every edit, so that walking it takes linear time and no sorting.
-        The walk survives edits of the nodes it has passed.
+    @property
+    def model(self) -> Model:
+        """The model that the graph is part of.
+
+        Raises:
+            GraphError: It is shared by several, or was not taken from one.
         """
-        node: Node | None = self._start
-        while node is not None and node is not self._end:
-            following = node._next
-            yield node
-            node = following
+        found = self.find_model()
+        if found is None:
+            raise GraphError(
+                f"graph {self.name!r} is part of no one model",
+                why="it is shared between forks, or was not taken from a model",
+                fix="take it from the model: model.graph(name)",
+            )
+        return found
+
+    def find_model(self) -> Model | None:
+        """The model that the graph is part of, or None; see `model`."""
+        return self._model() if self._model is not None and not self.frozen else None
+
+    @property
+    def path(self) -> str:
+        """The path in the base model of the module that it stands for; empty for the outermost one."""
+        found = self._model() if self._model is not None else None
+        return "" if found is not None and found.root_name == self.name else self.name
 
     def __len__(self) -> int:
         return sum(1 for _ in self.nodes)
@@ -298,6 +327,7 @@ class Graph:
         twin.inputs = tuple(values.values())
         for node in self.nodes:
             new = Node(twin, node.name, node.op, (), {}, node.location)
+            new._label = node._label
             twin._link(new, twin._end)
             new.outputs = tuple([value._copy(twin, new) for value in node.outputs])
             new._take_arguments(node, values)

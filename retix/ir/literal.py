@@ -68,8 +68,9 @@ def format_open(expression: Any) -> str:
     """An open argument's expression, by the labels it depends on."""
     if "choice" in expression:
         return str(expression["choice"]["label"])
-    if "apply" in expression:
-        return f"{expression['apply']}({', '.join(format_open(item) for item in expression['to'])})"
+    for kind in ("apply", "call"):
+        if kind in expression:
+            return f"{expression[kind]}({', '.join(format_open(item) for item in expression['to'])})"
     return repr(expression.get("value"))
 
 

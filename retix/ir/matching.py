@@ -121,7 +121,7 @@ def _describe_fields(op: MemberOp | NodeOp) -> Terms:
                 **{"shape": str(shape), "dtype": dtype, "init": describe_literal(init), "kind": kind},
                 "requires_grad": str(requires_grad),
             }
-    names = [name for name in type(op).__slots__ if name not in ("name", "weights")]
+    names = [name for name in type(op).__slots__ if name not in ("name", "weights", "attributes")]
     return {name: repr(getattr(op, name)) for name in names}
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from retix.errors import GraphError
@@ -12,9 +13,12 @@ from retix.ir.digest import digest_model
 from retix.ir.dot import write_dot
 from retix.ir.drawing import draw
 from retix.ir.graph import Graph
-from retix.ir.history import Capture, ClassSource, Mutation
+from retix.ir.history import Capture, ClassSource, ModelStatus, Mutation
 from retix.ir.mermaid import write_mermaid
+from retix.ir.model_surface import ModelSurface
+from retix.ir.nni_json import read_nni_model, write_nni_model
 from retix.ir.node import Node
+from retix.ir.surface import is_of_type
 from retix.ir.text import print_model
 from retix.ir.verify import find_violations
 from retix.ir.view import to_networkx
@@ -25,27 +29,52 @@ if TYPE_CHECKING:
     from retix.profile import Summary
 
 
-@dataclass(slots=True)
-class Model:
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class Model(ModelSurface):
     """Named graphs, the root among them, and where the model comes from.
 
     Attributes:
-        graphs: Every graph by name, also those shared with forks; take one for editing through `graph`.
+        graphs: Every graph by name, also those shared with forks; take one for editing through `graph`. By default one
+            graph that computes nothing.
         root_name: The graph of the outermost module.
         sources: Users' classes that cannot be imported, by the type under which leaves name them.
         ties: Groups of parameter paths of the base model that are one and the same tensor.
         evaluator: The evaluator as JSON, or None.
         history: What mutators chose, oldest first.
         capture: How the base model was captured; None for one that was made in another way.
+        constraints: What the open choices have to fulfil, each as JSON of ``expression`` and ``message``; the digest,
+            which is about what is computed, does not depend on them.
+        written: Of a model that was read from NNI's JSON: how it was written there, by graph; see `_dump`.
+        python_class: The class of the base model, where it is known; it is not written.
+        python_init_params: The arguments that made the base model; likewise.
+        status: What becomes of the model in a search that hands models around; the last three are neither written nor
+            handed on to forks.
+        _internal: NNI's way to say that a model is made on purpose; it changes nothing.
+        metric: The final result, if there is one.
+        intermediate_metrics: The results on the way.
     """
 
-    graphs: dict[str, Graph]
-    root_name: str
+    graphs: dict[str, Graph] = field(default_factory=lambda: {"_model": Graph("_model", "_model")})
+    root_name: str = "_model"
     sources: dict[str, ClassSource] = field(default_factory=dict)
     ties: tuple[tuple[str, ...], ...] = ()
     evaluator: Any = None
     history: tuple[Mutation, ...] = ()
     capture: Capture | None = None
+    constraints: tuple[Any, ...] = ()
+    python_class: Any = None
+    python_init_params: Any = None
+    written: dict[str, Any] = field(default_factory=dict)
+    status: ModelStatus = ModelStatus.Mutating
+    metric: Any = None
+    intermediate_metrics: list[Any] = field(default_factory=list)
+    _internal: InitVar[bool] = False
+
+    def __post_init__(self, _internal: bool) -> None:
+        me = weakref.ref(self)
+        for graph in dict.values(self.graphs):
+            if not graph.frozen:
+                graph._model = me
 
     @property
     def root(self) -> Graph:
@@ -58,54 +87,52 @@ class Model:
         Raises:
             GraphError: There is none.
         """
-        graph = self.graphs.get(name)
+        graph = dict.get(self.graphs, name)  # past `LiveGraphs`, whose look-ups end here
         if graph is None:
             raise GraphError(f"the model has no graph {name!r}", fix=f"it has {', '.join(self.graphs)}")
-        if graph.frozen or graph.region_of is not None:
+        if graph.frozen or graph.region_of is not None:  # a branch may not know yet whose members it uses
             self._take_family(graph.region_of or name)
-        return self.graphs[name]
+        found = dict.__getitem__(self.graphs, name)
+        found._model = weakref.ref(self)
+        return found
 
     def _take_family(self, owner: str) -> None:
         """Have editable copies of a graph and its branches: they use the same members, so they go together."""
-        for name, part in self.graphs.items():
+        for name, part in dict.items(self.graphs):
             if (name == owner or part.region_of == owner) and part.frozen:
                 self.graphs[name] = part.copy()
-        for part in self.graphs.values():
+        for part in dict.values(self.graphs):
             if part.region_of == owner and owner in self.graphs:
-                part.attach(self.graphs[owner])
+                part.attach(dict.__getitem__(self.graphs, owner))
 
     def _attach_regions(self) -> None:
-        for graph in self.graphs.values():
+        for graph in dict.values(self.graphs):
+            if not graph.frozen:
+                graph._model = weakref.ref(self)
             if graph.region_of in self.graphs:
-                graph.attach(self.graphs[graph.region_of])
+                graph.attach(dict.__getitem__(self.graphs, graph.region_of))
 
     def nodes(self, *, label: str | None = None, type: str | None = None) -> Iterator[Node]:
         """Yield nodes of all graphs, editable.
 
         Args:
             label: Only those that stand for the choice of that label.
-            type: Only those that call a leaf of that class or apply that operator.
+            type: Only those of that type; see `get_nodes_by_type`.
         """
+        read = dict(dict.items(self.graphs))
+        return self._select(
+            lambda node: (label is None or node.label == label) and (type is None or is_of_type(node, type, read))
+        )
+
+    def _select(self, fits: Callable[[Node], bool]) -> Iterator[Node]:
+        """Yield the nodes that fit, editable; only graphs that have some are copied."""
         self._attach_regions()
         for name in tuple(self.graphs):
-            shared = self.graphs[name]
-            wanted = [
-                node.name
-                for node in shared.nodes
-                if (label is None or node.label == label) and (type is None or node.type == type)
-            ]
+            shared = dict.__getitem__(self.graphs, name)
+            wanted = [node.name for node in shared.nodes if fits(node)]
             if wanted:
-                graph = self.graph(name)
-                by_name = {node.name: node for node in graph.nodes}
+                by_name = {node.name: node for node in self.graph(name).nodes}
                 yield from (by_name[n] for n in wanted)
-
-    def get_nodes_by_label(self, label: str) -> list[Node]:
-        """The nodes that stand for the choice of that label."""
-        return list(self.nodes(label=label))
-
-    def get_nodes_by_type(self, type_name: str) -> list[Node]:
-        """The nodes that call a leaf of that class, such as ``torch.nn.Conv2d``, or apply that operator."""
-        return list(self.nodes(type=type_name))
 
     def fork(self) -> Model:
         """A model that can be edited without changing this one.
@@ -113,18 +140,39 @@ class Model:
         Graphs are shared, and frozen, until one side asks for one by `graph`; then that side gets a copy.
         """
         self._attach_regions()
-        for graph in self.graphs.values():
+        for graph in dict.values(self.graphs):
             graph.freeze()
-        return Model(
-            dict(self.graphs), self.root_name, dict(self.sources), self.ties, self.evaluator, self.history, self.capture
-        )
+        return self._twin(dict(self.graphs))
 
     def copy(self) -> Model:
         """A model that shares no graph with this one, whose graphs stay editable; a `fork` is cheaper."""
         graphs = {name: graph.copy() for name, graph in self.graphs.items()}
-        twin = Model(graphs, self.root_name, dict(self.sources), self.ties, self.evaluator, self.history, self.capture)
+        twin = self._twin(graphs)
         twin._attach_regions()
         return twin
+
+    def _twin(self, graphs: dict[str, Graph]) -> Model:
+        """All but the graphs as here."""
+        return Model(
+            graphs,
+            self.root_name,
+            dict(self.sources),
+            self.ties,
+            self.evaluator,
+            self.history,
+            self.capture,
+            self.constraints,
+            self.python_class,
+            self.python_init_params,
+            self.written,
+        )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Model:
+        return self.copy()
+
+    def __reduce__(self) -> tuple[Callable[..., Model], tuple[dict[str, Any]]]:
+        """Models travel as JSON; what is not written stays behind."""
+        return Model.from_json, (self.to_json(),)
 
     def verify(self) -> None:
         """Check every rule of the IR.
@@ -164,6 +212,21 @@ class Model:
             GraphError: A newer retix wrote it, or it is no model.
         """
         return cls(**codec.model_fields_from_json(data))
+
+    @classmethod
+    def _load(cls, data: Mapping[str, Any]) -> Model:
+        """The model that NNI wrote as JSON; layers of other frameworks are leaves by their names.
+
+        Raises:
+            GraphError: It is no such graph.
+        """
+        model = cls(**read_nni_model(data))
+        model._attach_regions()
+        return model
+
+    def _dump(self) -> dict[str, Any]:
+        """The model as NNI's JSON; what was read and did not change is written as it was."""
+        return write_nni_model(self)
 
     def summary(self, example_inputs: Any = None, *, batch_size: int | None = None, training: bool = True) -> Summary:
         """What the model costs: parameters, FLOPs, activation memory, in all and for each module.

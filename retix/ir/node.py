@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from retix.errors import GraphError
-from retix.ir.op import Call, Member, MemberOp, Module, NodeOp, Return
+from retix.ir.op import (
+    Call,
+    Cell,
+    ChooseInputs,
+    LayerChoice,
+    Member,
+    MemberOp,
+    Module,
+    NodeOp,
+    Operation,
+    Return,
+    SelectInputs,
+)
 
 if TYPE_CHECKING:
+    from retix.ir.edge import Edge
     from retix.ir.graph import Graph
+
+_PLACEHOLDER = "retix.nn.pytorch.Placeholder"
+_CHOSEN = "retix.nn.pytorch.ChosenInputs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +119,19 @@ class Node:
         location: The line of the user's code it stands for.
     """
 
-    __slots__ = ("_next", "_position", "_previous", "args", "graph", "kwargs", "location", "name", "op", "outputs")
+    __slots__ = (
+        "_label",
+        "_next",
+        "_position",
+        "_previous",
+        "args",
+        "graph",
+        "kwargs",
+        "location",
+        "name",
+        "op",
+        "outputs",
+    )
 
     def __init__(
         self,
@@ -120,6 +149,7 @@ class Node:
         self.kwargs = kwargs
         self.outputs: tuple[Value, ...] = ()
         self.location = location
+        self._label: str | None = None
         self._previous: Node | None = None
         self._next: Node | None = None
         self._position = 0
@@ -147,22 +177,114 @@ class Node:
 
     @property
     def operation(self) -> MemberOp | NodeOp:
-        """What it does: the called member's op, or its own."""
+        """What it does: the called member's op, or its own.
+
+        Where shapes are known, the ``attributes`` of a member's op tell ``input_shape`` and ``output_shape``, a list of
+        sizes for each tensor.
+        """
+        op = self._operation
+        if not isinstance(op, (Module, Cell, LayerChoice)):
+            return op
+        shapes = {"input_shape": _find_shapes(self.inputs), "output_shape": _find_shapes(self.outputs)}
+        known = {name: found for name, found in shapes.items() if found}
+        return replace(op, attributes=known) if known else op
+
+    @property
+    def _operation(self) -> MemberOp | NodeOp:
         member = self.member
         return member.op if member is not None else self.op
 
     @property
     def type(self) -> str:
         """The class of the leaf that it calls, the operator's name, or its kind in lower case."""
-        op = self.operation
+        op = self._operation
         if isinstance(op, Module):
             return op.type
         return str(getattr(op, "name", type(op).__name__.lower()))
 
     @property
     def label(self) -> str | None:
-        """The label of the choice that it stands for, if it is one."""
-        return getattr(self.operation, "label", None)
+        """The label of the choice or placeholder that it stands for; else what `update_label` noted, if anything."""
+        op = self._operation
+        if isinstance(op, Module) and op.type == _PLACEHOLDER:
+            found = op.args[0] if op.args else op.kwargs.get("label")
+            return found if isinstance(found, str) else self._label
+        return getattr(op, "label", self._label)
+
+    def update_label(self, label: str | None) -> None:
+        """Give a choice another label, or note one on any other node.
+
+        A note is a mark for mutators: it is written, copied, and found by ``get_nodes_by_label``; the digest does not
+        depend on it.
+
+        Raises:
+            GraphError: A choice would be without a label.
+        """
+        self._check_editable()
+        op = self.operation
+        if not isinstance(op, (LayerChoice, ChooseInputs)):
+            self._label = label
+        elif label is None:
+            raise GraphError(f"node {self.name!r} is the choice {op.label!r}, which needs a label")
+        else:
+            self.update_operation(replace(op, label=label))
+
+    @property
+    def id(self) -> int:
+        """A number that is the same for this node in every fork of the model."""
+        return zlib.crc32(f"{self.graph.name}/{self.name}".encode())
+
+    @property
+    def python_name(self) -> str | None:
+        """The path in the base model of what it calls, such as ``blocks.0.conv``; None if it has none there."""
+        member = self.member
+        if member is None or member.origin is None:
+            return None
+        return join_path(self.graph.scope.path, member.origin)
+
+    @property
+    def cell(self) -> Graph:
+        """The graph that it is a call of, editable.
+
+        Raises:
+            GraphError: It calls no cell, or its graph is part of no model.
+        """
+        op = self.operation
+        if not isinstance(op, Cell):
+            raise GraphError(f"node {self.name!r} calls no cell, but {self.type}")
+        return self.graph.model.graph(op.graph)
+
+    def specialize_cell(self) -> Graph:
+        """Let it call a graph of its own, a copy of the one that it calls now, and return that.
+
+        Weights stay those of the base model; other callers are not touched.
+        """
+        self._check_editable()
+        copied = self.graph.model.duplicate_graph(self.cell.name)
+        member = self.member
+        assert isinstance(self.op, Call), "only a call has a cell"
+        assert member is not None, "and calls a member"
+        users = [node for node in self.graph.model.callers_of(self.graph, self.op.target) if node is not self]
+        if users:
+            self.op = Call(self.graph.add_member(self.op.target, Cell(copied.name), member.origin))
+        else:
+            self.update_operation(Cell(copied.name))
+        return copied
+
+    @property
+    def incoming_edges(self) -> list[Edge]:
+        """The edges that end here, in the order of their slots."""
+        return self.graph.edges_into(self)
+
+    @property
+    def outgoing_edges(self) -> list[Edge]:
+        """The edges that begin here."""
+        return [edge for user in self.successors for edge in self.graph.edges_into(user) if edge.head is self]
+
+    @property
+    def successor_slots(self) -> set[tuple[Node, int | None]]:
+        """The nodes that take its values, each with the slot."""
+        return {(edge.tail, edge.tail_slot) for edge in self.outgoing_edges}
 
     @property
     def predecessors(self) -> tuple[Node, ...]:
@@ -199,15 +321,18 @@ class Node:
         """Change what the node does, keeping its inputs and outputs.
 
         Args:
-            operation: An op; or the importable name of a module's class, such as ``torch.nn.Conv2d``. A node that
-                calls a member gets a new member op; every node that calls the same member changes with it.
+            operation: An op; or its type as a string, such as ``torch.nn.Conv2d``; see `Operation.new`. A node that
+                calls a member gets a new member op; every node that calls the same member changes with it. An input
+                choice may become ``retix.nn.pytorch.ChosenInputs`` of ``chosen`` and ``reduction``.
             parameters: With a name: the keyword arguments that make the module.
 
         Raises:
             GraphError: The node calls no member, and a member op was given; or it calls one that does not exist.
         """
         self._check_editable()
-        op = Module(operation, (), dict(parameters or {})) if isinstance(operation, str) else operation
+        op = Operation.new(operation, parameters) if isinstance(operation, str) else operation
+        if isinstance(self.op, ChooseInputs) and isinstance(op, Module) and op.type == _CHOSEN:
+            op = _choose(self.op, op.parameters)
         if isinstance(op, MemberOp):
             member = self.member
             if not isinstance(self.op, Call) or member is None:
@@ -259,6 +384,23 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<node {self.name} of {self.graph.name}: {self.type}>"
+
+
+def _find_shapes(values: Iterable[Value]) -> list[list[int]]:
+    return [list(value.shape) for value in values if value.shape is not None]
+
+
+def _choose(op: ChooseInputs, parameters: Mapping[str, Any]) -> SelectInputs:
+    """An input choice whose inputs are chosen."""
+    chosen = parameters.get("chosen", ())
+    taken = [chosen] if isinstance(chosen, int) else list(chosen or ())
+    conditions = tuple(index in taken for index in range(op.n_candidates))
+    return SelectInputs(conditions, str(parameters.get("reduction", op.reduction)))
+
+
+def join_path(path: str, rest: str) -> str:
+    """A dotted path, either part of which may be empty."""
+    return f"{path}.{rest}" if path and rest else path or rest
 
 
 def find_values(argument: Any) -> Iterator[Value]:

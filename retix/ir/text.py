@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from retix.ir.graph import Graph
-from retix.ir.literal import format_arguments, format_literal
+from retix.ir.literal import format_arguments, format_literal, format_open
 from retix.ir.node import Node, Value
 from retix.ir.op import (
     Attribute,
@@ -21,6 +21,7 @@ from retix.ir.op import (
     MemberOp,
     Module,
     NodeOp,
+    SelectInputs,
     Tensor,
 )
 
@@ -29,10 +30,18 @@ if TYPE_CHECKING:
 
 
 def print_model(model: Model, only: tuple[str, ...] | None = None) -> str:
-    """How the model was captured, and every graph of it, the root first; or only the graphs named."""
+    """How the model was captured, its constraints, and every graph, the root first; or only the graphs named."""
     names = [model.root_name] + [name for name in model.graphs if name != model.root_name]
     texts = [print_graph(model.graphs[n]) for n in names if n in model.graphs and (only is None or n in only)]
-    return "\n\n".join([f"# {model.capture}", *texts] if model.capture is not None and only is None else texts)
+    notes = [f"# {model.capture}"] if model.capture is not None else []
+    notes += [f"# where {format_constraint(item)}" for item in model.constraints]
+    return "\n\n".join([*([("\n").join(notes)] if notes and only is None else []), *texts])
+
+
+def format_constraint(constraint: Any) -> str:
+    """A constraint on one line: its expression, and its message if it has one."""
+    message = constraint.get("message")
+    return f"{format_open(constraint['expression'])}{f'  ({message})' if message else ''}"
 
 
 def print_graph(graph: Graph) -> str:
@@ -82,6 +91,8 @@ def _format_op(op: NodeOp) -> str:
         case ChooseInputs(label, n_candidates, n_chosen, reduction):
             many = "any" if n_chosen == -1 else n_chosen
             return f"choose[{label}: {many} of {n_candidates}, {reduction}]"
+        case SelectInputs(conditions, reduction):
+            return f"select[{', '.join(map(format_literal, conditions))}; {reduction}]"
         case If(then, otherwise):
             return f"if[{then} | {otherwise}]"
         case Loop(body, n_carried):

@@ -24,7 +24,9 @@ from retix.ir.op import (
     Loop,
     Member,
     Module,
+    Open,
     Return,
+    SelectInputs,
     Tensor,
 )
 from retix.ir.order import find_circular, sort_below
@@ -182,6 +184,8 @@ def _check_node(node: Node, members: dict[str, Member], model: Model) -> Iterato
                 yield f"it reads {target!r}, which is no parameter or buffer"
         case ChooseInputs():
             yield from _check_choice(node, node.op)
+        case SelectInputs():
+            yield from _check_selection(node, node.op)
         case If(then, otherwise):
             if not node.args:
                 yield "it has no condition"
@@ -206,6 +210,21 @@ def _check_choice(node: Node, op: ChooseInputs) -> Iterator[str]:
         yield f"it chooses {op.n_chosen} of {op.n_candidates} inputs"
     if op.reduction not in REDUCTIONS:
         yield f"its reduction {op.reduction!r} is none of {', '.join(REDUCTIONS)}"
+
+
+def _check_selection(node: Node, op: SelectInputs) -> Iterator[str]:
+    given = node.args[0] if len(node.args) == 1 else None
+    if not isinstance(given, (list, tuple)) or len(given) != len(op.conditions):
+        yield f"it has {len(op.conditions)} conditions and is given {given!r}"
+    for condition in op.conditions:
+        if type(condition) not in (bool, Open):
+            yield f"its condition {condition!r} is neither a boolean nor an expression"
+    if op.reduction != "none" and all(condition is False for condition in op.conditions):
+        yield "none of its conditions can hold"
+    if op.reduction == "one" and sum(condition is True for condition in op.conditions) > 1:
+        yield "it takes exactly one input, and several of its conditions hold"
+    if op.reduction not in (*REDUCTIONS, "one"):
+        yield f"its reduction {op.reduction!r} is none of {', '.join((*REDUCTIONS, 'one'))}"
 
 
 def _check_branch(node: Node, branch: str, n_inputs: int, n_results: int, model: Model) -> Iterator[str]:

@@ -19,6 +19,7 @@ from retix.ir import (
     Model,
     Module,
     Open,
+    SelectInputs,
     Symbol,
     Tensor,
     Value,
@@ -87,6 +88,9 @@ def make_rich_model() -> Model:
     graph.rename(table.outputs[1], "result")
     constant = graph.add(Constant(), [[chosen, 1.5]], name="constant").output
     picked = graph.add(ChooseInputs("inputs", 2, -1, "mean"), [[chosen, result]], name="picked").output
+    selected = SelectInputs((make_open("first", True, False), True), "sum")
+    chosen = graph.add(selected, [[picked, chosen]], name="selected").output
     graph.set_result({"all": [picked, constant, graph.add(Call("drop"), [chosen]).output], "table": table.outputs})
     model.graphs["cell"] = cell
+    model.constraints = ({"expression": make_open("first", True, False).expression, "message": "the first"},)
     return model

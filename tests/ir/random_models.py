@@ -31,6 +31,7 @@ from retix.ir import (
     Mutation,
     Node,
     Open,
+    SelectInputs,
     Symbol,
     Tensor,
     Value,
@@ -119,7 +120,7 @@ class _Builder:
     def build(self, n_steps: int, n_results: int | None = None) -> list[Graph]:
         """The graph and its branches; with ``n_results``, a branch that returns as many."""
         kinds: list[Callable[[], Node]] = [self.leaf, self.again, self.function, self.function, self.tensor]
-        kinds += [self.constant, self.training, self.choice, self.inputs]
+        kinds += [self.constant, self.training, self.choice, self.inputs, self.selection]
         kinds += [self.overwrite, self.overwriting_layer] if self.random.chance(2) else []
         kinds += [self.cell, self.cell] if self.cells else []
         kinds += [self.branch, self.loop] if self.owner is None else []
@@ -174,6 +175,11 @@ class _Builder:
     def inputs(self) -> Node:
         reduction = self.random.choice(["sum", "mean", "concat", "none"])
         return self.graph.add(ChooseInputs("in", 2, 1, reduction), [[self.value(), self.value()]], name=self.name())
+
+    def selection(self) -> Node:
+        conditions = self.random.choice([(True, Open(_CHOICE)), (Open(_CHOICE), False), (True, True)])
+        op = SelectInputs(conditions, self.random.choice(["sum", "mean", "concat", "none"]))
+        return self.graph.add(op, [[self.value(), self.value()]], name=self.name())
 
     def tensor(self) -> Node:
         kind, size = self.random.choice(["parameter", "buffer", "constant"]), self.random.randint(1, 3)

@@ -26,6 +26,7 @@ from retix.ir import (
     Value,
     cells_of,
     changes_in_place,
+    find_values,
     format_literal,
     map_values,
 )
@@ -124,7 +125,7 @@ def spell_out(model: Model, name: str | None = None) -> str:
         return format_literal(map_values(_sort_dicts(argument), lambda value: Symbol(f"%{terms[value]}")))
 
     for node in graph.nodes:
-        term = _hash(_spell_op(node, model), spell(node.args), spell(node.kwargs))
+        term = _hash(_spell_op(node, model), spell(_keep_used(node, model)), spell(node.kwargs))
         terms.update({value: f"{term} {value.index}" for value in node.outputs})
     return _hash(str(len(graph.inputs)), spell(graph.result.args))
 
@@ -169,9 +170,48 @@ def find_alive(model: Model, name: str | None = None) -> list[Node]:
     graph = model.graphs[name or model.root_name]
     found = [graph.result]
     for node in found:  # which grows meanwhile
-        found += [node for node in node.predecessors if node not in found]
+        values = find_values((_keep_used(node, model), node.kwargs))
+        found += [v.producer for v in dict.fromkeys(values) if v.producer is not None and v.producer not in found]
     below = [part for node in found for part in _parts(node)]
     return found[1:] + [node for part in dict.fromkeys(below) for node in find_alive(model, part)]
+
+
+def find_takers(value: Value, model: Model) -> set[Node]:
+    """The nodes that take the value and do something with it, and whose own values end up in the result."""
+    alive = [*find_alive(model, value.graph.name), value.graph.result]
+    return {
+        node for node in value.uses if node in alive and value in find_values((_keep_used(node, model), node.kwargs))
+    }
+
+
+def _keep_used(node: Node, model: Model) -> list[Any]:
+    """The positional arguments, None in place of those that end in nothing that the node returns."""
+    first = {If: 1, Loop: 2 + getattr(node.op, "n_carried", 0)}.get(type(node.op), 0)
+    shift = first - {If: 0, Loop: 1 + getattr(node.op, "n_carried", 0)}.get(type(node.op), 0)
+    return [
+        item if place < first or _is_used(node.operation, place - shift, model) else None
+        for place, item in enumerate(node.args)
+    ]
+
+
+def _is_used(op: Any, position: int, model: Model) -> bool:
+    match op:
+        case LayerChoice(_, candidates):
+            return any(_is_used(candidate.op, position, model) for _, candidate in candidates)
+        case Cell(name) | Loop(name):
+            names = [name]
+        case If(then, otherwise):
+            names = [then, otherwise]
+        case _:
+            return True
+    graphs = [model.graphs[name] for name in names]
+    taken = [
+        value
+        for graph in graphs
+        for node in [graph.result, *find_alive(model, graph.name)]
+        for value in find_values((_keep_used(node, model), node.kwargs))
+    ]
+    return any(graph.inputs[position] in taken for graph in graphs)
 
 
 def _parts(node: Node) -> list[str]:

@@ -13,7 +13,7 @@ def test_every_kind_is_found() -> None:
     inner = Member(Module("torch.nn.Conv2d", (Module("k", (make_open("kernel", 1),)),)))
     graph.members["nested"] = Member(LayerChoice("outer", (("a", inner),)))
     graph.node("table").set_arguments([(make_open("axis", 0),)])
-    assert sorted(find_open(graph)) == ["axis", "init", "inputs", "kernel", "op", "outer", "rate"]
+    assert sorted(find_open(graph)) == ["axis", "first", "init", "inputs", "kernel", "op", "outer", "rate"]
 
 
 def test_a_decided_graph_has_none() -> None:

@@ -109,6 +109,7 @@ def test_open_choices_are_marked() -> None:
     assert {path: box.lines for path, box in boxes.items()} == {
         "/choice": ("choice", "0: cell cell", "skip: Identity()", "choice op: 0 | skip"),
         "/picked": ("any of 2 inputs, mean", "choice inputs: 0 | 1"),
+        "/selected": ("inputs where {first}, True, sum", "choice first: True | False"),
         "/x": ("drop", "Dropout({rate})", "choice rate: 0.1 | 0.5"),
     }
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
+import pickle
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -11,7 +13,7 @@ from types import FrameType
 import pytest
 
 from retix.errors import GraphError
-from retix.ir import Call, Cell, Model, Module, remove_dead
+from retix.ir import Call, Cell, Constant, Model, ModelStatus, Module, remove_dead
 from tests.ir.models import make_chain, make_if_model, make_model, make_rich_model
 
 
@@ -163,3 +165,26 @@ def test_copy_freezes_nothing() -> None:
     assert ("Identity" in str(twin), "Bilinear" in str(twin)) == (False, True)
     model.verify()
     twin.verify()
+
+
+def test_copies_and_pickles() -> None:
+    """A model survives copy.deepcopy and pickle, and what is edited in one is not in the other."""
+    model = make_rich_model()
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert (str(twin), twin.digest()) == (str(model), model.digest())
+        twin.root.add(Constant(), [1])
+        assert len(twin.root) == len(model.root) + 1
+
+
+def test_constraints_and_what_is_known_of_a_model() -> None:
+    """Constraints and the class go along with forks, copies and, but for the class, JSON; results stay behind."""
+    model = make_rich_model()
+    model.python_class, model.metric, model.status = dict, 0.5, ModelStatus.Trained
+    model.intermediate_metrics.append(0.25)
+    for twin in (model.fork(), model.copy(), Model.from_json(model.to_json())):
+        assert twin.constraints == model.constraints != ()
+        assert (twin.status, twin.metric, twin.intermediate_metrics) == (ModelStatus.Mutating, None, [])
+    assert (model.fork().python_class, model.copy().python_class) == (dict, dict)
+    without = model.copy()
+    without.constraints = ()
+    assert without.digest() == model.digest()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from retix.errors import GraphError
 from retix.ir import Call, Cell, Constant, Function, Model, Module, Node, find_violations, map_values, remove_dead
 from tests.ir.random_models import Dice, attempt_edit, dice, edits, models, unhurried
-from tests.ir.rewriting import find_alive, rename, shuffle, spell_out
+from tests.ir.rewriting import find_alive, find_takers, rename, shuffle, spell_out
 
 
 def write(model: Model) -> str:
@@ -152,7 +152,7 @@ CHANGES: list[Callable[[Node], None]] = [
 def test_digest_sees_real_changes(data: st.DataObject, model: Model, change: Callable[[Node], None]) -> None:
     """Another operator, argument, wiring, layer or result at a node that counts is another network."""
     fork = model.fork()
-    alive = [node for node in find_alive(fork) if is_changeable(node, change)]
+    alive = [node for node in find_alive(fork) if is_changeable(node, change, fork)]
     assume(alive)
     found = data.draw(st.sampled_from(alive))
     change(fork.graph(found.graph.name).node(found.name))
@@ -160,13 +160,14 @@ def test_digest_sees_real_changes(data: st.DataObject, model: Model, change: Cal
     assert fork.digest() != model.digest()
 
 
-def is_changeable(node: Node, change: Callable[[Node], None]) -> bool:
+def is_changeable(node: Node, change: Callable[[Node], None], model: Model) -> bool:
     """Whether the change can be made here and is a change."""
     is_leaf = isinstance(node.op, Call) and isinstance(node.operation, Module)
     if change is change_module:
         return is_leaf
     if change is swap_results:
-        return len(node.outputs) == 2 and node.outputs[0].uses != node.outputs[1].uses
+        first, second = [find_takers(value, model) for value in node.outputs] if len(node.outputs) == 2 else [set()] * 2
+        return first != second
     return (is_leaf or isinstance(node.op, Function)) and (change is not change_wiring or bool(node.inputs))
 
 

@@ -6,6 +6,8 @@ from retix.ir.text import print_graph
 from tests.ir.models import make_rich_model
 
 EXPECTED = """\
+# where first  (the first)
+
 graph net (Net) takes %x {
   .conv = torch.nn.Conv2d(3, 8, 3)
   .fc = torch.nn.Linear(8, 8)
@@ -21,7 +23,8 @@ graph net (Net) takes %x {
 -0.0, 1e+300, 1208925819614629174706176, (3-4j), (nan+1j), torch.int8, dim=[-1])
   %constant = constant([%choice, 1.5])
   %picked = choose[inputs: any of 2, mean]([%choice, %chosen])
-  %x_1 = .drop(%choice)
+  %selected = select[{first}, True; sum]([%picked, %choice])
+  %x_1 = .drop(%selected)
   return {'all': [%picked, %constant, %x_1], 'table': (%table, %result)}
 }
 

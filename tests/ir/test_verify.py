@@ -23,6 +23,7 @@ from retix.ir import (
     Model,
     Module,
     Return,
+    SelectInputs,
     Tensor,
     find_violations,
 )
@@ -116,6 +117,11 @@ def contain_itself(model: Model) -> None:
     put_cell(cell=cell)(model)
 
 
+def select(given: Any, *conditions: Any, reduction: str = "sum") -> Callable[[Model], Any]:
+    """Adds a selection of inputs."""
+    return lambda model: model.root.add(SelectInputs(conditions, reduction), [given])
+
+
 TENSOR = Tensor((1,), "torch.float32", Module("torch.ones", (1,)))
 CHOOSE = ChooseInputs("c", 2)
 
@@ -160,6 +166,11 @@ VIOLATIONS: list[tuple[Callable[[Model], Any], str]] = [
     (lambda m: m.root.add(CHOOSE), "net, node x: it chooses among 2 inputs and is given None"),
     (lambda m: m.root.add(ChooseInputs("c", 1, 2), [[1]]), "net, node x: it chooses 2 of 1 inputs"),
     (lambda m: m.root.add(ChooseInputs("c", 1, 1, "max"), [[1]]), "net, node x: its reduction 'max' is none of sum"),
+    (select([1], True, False), "net, node x: it has 2 conditions and is given [1]"),
+    (select([1], 1), "net, node x: its condition 1 is neither a boolean nor an expression"),
+    (select([1, 2], False, False), "net, node x: none of its conditions can hold"),
+    (select([1, 2], True, True, reduction="one"), "net, node x: it takes exactly one input, and several"),
+    (select([1], True, reduction="max"), "net, node x: its reduction 'max' is none of sum"),
 ]
 
 
