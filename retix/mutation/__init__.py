@@ -1,7 +1,34 @@
-"""Rewriting models by choices; no torch."""
+"""Rewriting models by choices, and by patterns; no torch."""
 
+from retix.ir import Match, Pattern, Region, Site, find_matches, inline, insert, rewrite, step, wildcard
 from retix.mutation.inline import InlineMutator
-from retix.mutation.model_space import MutationSpace
-from retix.mutation.mutator import Answer, Mutator, answers
+from retix.mutation.model_space import MutationSpace, SpaceDecision
+from retix.mutation.mutator import Answer, Mutator, answers, replay
+from retix.mutation.open_choices import find_decisions
+from retix.mutation.sampler import Sampler
+from retix.mutation.split import FillMutator, LabelMutator, split_choices
 
-__all__ = ["Answer", "InlineMutator", "MutationSpace", "Mutator", "answers"]
+__all__ = [
+    "Answer",
+    "FillMutator",
+    "InlineMutator",
+    "LabelMutator",
+    "Match",
+    "MutationSpace",
+    "Mutator",
+    "Pattern",
+    "Region",
+    "Sampler",
+    "Site",
+    "SpaceDecision",
+    "answers",
+    "find_decisions",
+    "find_matches",
+    "inline",
+    "insert",
+    "replay",
+    "rewrite",
+    "split_choices",
+    "step",
+    "wildcard",
+]

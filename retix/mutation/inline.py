@@ -1,242 +1,175 @@
-"""Choices written in the model itself, as ordinary mutators."""
+"""Choices written in the model itself, as one mutator."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar
 
-from retix.errors import SpaceError
-from retix.ir import (
-    Call,
-    Cell,
-    ChooseInputs,
-    Constant,
-    Function,
-    Graph,
-    If,
-    LayerChoice,
-    Loop,
-    Member,
-    MemberOp,
-    Model,
-    Module,
-    Node,
-    Open,
-    Value,
-    is_open,
-)
-from retix.mutation.mutator import Mutator
-from retix.space import Choice, Decision, Expression, expression_from_json
+from retix.ir import Graph, Model
+from retix.mutation.liveness import Liveness
+from retix.mutation.mutator import Answer, Mutator
+from retix.mutation.open_choices import text_of
+from retix.mutation.template import Template
+from retix.space import Choice, Constraint, Course, Decision, Guard, find_expressions
 
 
 class InlineMutator(Mutator):
-    """Makes every choice that is open in the model, in the order in which its graphs use them.
+    """Makes every choice that is open in the model and that its network depends on.
 
-    One label is one decision and is asked once. What only a candidate that was not chosen contains is never asked, so
-    conditional decisions come out by themselves.
+    A decision is asked if, and only if, the network depends on it given the answers so far: not what only a candidate
+    contains that was not chosen, nor what leads to an input that nobody takes, or to a block beyond a depth. One label
+    is one decision and is asked once. Decisions come in the order of forward as far as they are certain to matter;
+    what matters because of an answer comes behind that answer.
+
+    What was found out about a model is kept as long as the same graphs come again, as they do for
+    each sample of a space.
     """
+
+    looks_up_graphs: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__("inline")
-        # What was read of an op, by the op's identity; the op is held so that the identity stays its own. The same ops
-        # come with every model of a space.
-        self._expressions: dict[int, tuple[Open, Expression]] = {}
-        self._decisions: dict[int, tuple[LayerChoice | ChooseInputs, Decision]] = {}
+        self._held: list[Plan] = []  # a list, which copies of the mutator share
 
-    def parse(self, item: Open) -> Expression:
-        """The expression of an open argument."""
-        if id(item) not in self._expressions:
-            self._expressions[id(item)] = (item, expression_from_json(item.expression))
-        return self._expressions[id(item)][1]
+    def plan(self, model: Model) -> Plan:
+        """What is known about the space of ``model``.
 
-    def read(self, op: LayerChoice | ChooseInputs) -> Decision:
-        """The decision of an open choice."""
-        if id(op) not in self._decisions:
-            self._decisions[id(op)] = (op, _decision_of(op))
-        return self._decisions[id(op)][1]
+        Raises:
+            SpaceError: Two of its choices contradict each other.
+            GraphError: It breaks a rule of the IR.
+        """
+        for plan in self._held:
+            if plan.holds(model):
+                return plan
+        plan = Plan(model)
+        self._held[:] = [plan]
+        return plan
 
     def mutate(self, model: Model) -> None:
-        _Resolver(self, model).resolve(model.root_name)
+        plan = self.plan(model)
+        course = plan.begin()
+        plan.guard.check_satisfiable(course)
+        while (number := min(course.open, default=plan.n_inline)) < plan.n_inline:
+            course.answer(number, self._ask(plan.guard.narrow(course, number)))
+        plan.build(course, model)
 
     def ask(self, decision: Decision) -> Choice:
         """Ask a decision that has its label already."""
         return self._ask(decision)
 
-
-class _Resolver:
-    """Makes the choices of one model."""
-
-    def __init__(self, mutator: InlineMutator, model: Model) -> None:
-        self.mutator = mutator
-        self.model = model
-        self.asked: dict[str, Decision] = {}
-        self.answers: dict[str, Choice] = {}
-        self.done: set[str] = set()
-
-    def ask(self, decision: Decision) -> Choice:
-        known = self.asked.get(decision.label)
-        if known is not None:
-            known.merged(decision)  # refuses contradicting candidates
-        else:
-            self.asked[decision.label] = decision
-            self.answers[decision.label] = self.mutator.ask(decision)
-        return self.answers[decision.label]
-
-    def resolve(self, name: str) -> None:
-        """Make the choices of a graph and of those that it uses, in the order of its nodes."""
-        if name in self.done:
-            return
-        self.done.add(name)
-        shared = self.model.graphs[name]
-        owner_name = shared.region_of or name
-        owner = self.model.graphs[owner_name]
-        if not is_open(shared) and not is_open(owner):
-            for node in shared.nodes:
-                self._resolve_run(node, owner)
-            return
-        graph = self.model.graph(name) if is_open(shared) else shared
-        for node in list(graph.nodes):
-            if any(_find_open((node.args, node.kwargs))):
-                node.set_arguments(*self._fill((node.args, node.kwargs)))
-            if isinstance(node.op, Call):
-                self._resolve_member(owner_name, node.op.target)
-            elif isinstance(node.op, ChooseInputs):
-                self._resolve_inputs(graph, node, node.op)
-            else:
-                self._resolve_run(node, owner)
-
-    def _resolve_run(self, node: Node, owner: Graph) -> None:
-        """Make the choices of what a node without open choices runs."""
-        member = owner.members.get(node.op.target) if isinstance(node.op, Call) else None
-        if member is not None and isinstance(member.op, Cell):
-            self.resolve(member.op.graph)
-        for branch in _branches(node):
-            self.resolve(branch)
-
-    def _resolve_member(self, owner_name: str, target: str) -> None:
-        owner = self.model.graphs[owner_name]
-        member = owner.members.get(target)
-        if member is None:
-            return
-        settled = self._settle(member)
-        if settled is not member:
-            self.model.graph(owner_name).members[target] = settled
-        if isinstance(settled.op, Cell):
-            self.resolve(settled.op.graph)
-
-    def _settle(self, member: Member) -> Member:
-        """The member with its choices made; the same object if it has none."""
-        op = member.op
-        if isinstance(op, LayerChoice):
-            return self._settle(dict(op.candidates)[self.ask(self.mutator.read(op))])
-        if isinstance(op, Module) and any(_find_open(op)):
-            return replace(member, op=self._settle_module(op))
-        return member
-
-    def _settle_module(self, module: Module) -> Module:
-        try:
-            filled: Module = self._fill(module)
-            return filled
-        except SpaceError as error:
-            raise SpaceError(f"{module.type}: {error.what}", where=error.where, why=error.why, fix=error.fix) from error
-
-    def _fill(self, argument: Any) -> Any:
-        """The argument with its choices made."""
-        for item in _find_open(argument):
-            for decision in self.mutator.parse(item).decisions():
-                self.ask(decision)
-        return self._filled(argument)
-
-    def _filled(self, argument: Any) -> Any:
-        if isinstance(argument, Open):
-            return self.mutator.parse(argument).evaluate(self.answers)
-        if isinstance(argument, Module):
-            kwargs = {key: self._filled(item) for key, item in argument.kwargs.items()}
-            return replace(argument, args=self._filled(argument.args), kwargs=kwargs)
-        if isinstance(argument, (list, tuple)):
-            return type(argument)(self._filled(item) for item in argument)
-        if isinstance(argument, dict):
-            return {key: self._filled(item) for key, item in argument.items()}
-        return argument
-
-    def _resolve_inputs(self, graph: Graph, node: Node, op: ChooseInputs) -> None:
-        chosen = self.ask(self.mutator.read(op))
-        candidates: list[Value] = [node.args[0][index] for index in chosen]
-        result = _reduce(graph, node, candidates, op.reduction)
-        result.variable = result.variable or node.output.variable
-        graph.erase(node, result)
+    def _finish(self, model: Model) -> None:
+        """Nothing is left to verify or to remove: `Plan.build` did."""
 
 
-def _reduce(graph: Graph, node: Node, values: list[Value], reduction: str) -> Value:
-    """What becomes of the chosen inputs, computed before ``node``."""
+class Plan:
+    """A model with open choices, prepared for being built many times.
 
-    def add(op: Any, *args: Any, name: str) -> Value:
-        return graph.add(op, args, name=name, before=node, location=node.location).output
+    Args:
+        model: The model; it is not changed, but for its graphs being shared from now on.
 
-    if reduction == "none":
-        return add(Constant(), list(values), name="inputs")
-    if len(values) == 1:
-        return values[0]
-    if reduction == "concat":
-        return add(Function("aten::cat"), list(values), 1, name="cat")
-    total = values[0]
-    for value in values[1:]:
-        total = add(Function("aten::add"), total, value, name="add")
-    return total if reduction == "sum" else add(Function("aten::div"), total, len(values), name="mean")
-
-
-def find_decisions(model: Model) -> Iterator[Decision]:
-    """Yield every decision that is open in the model, also in candidates that may never be chosen, as often as it is.
+    Attributes:
+        liveness: Which parts and decisions matter when.
+        n_inline: How many decisions the model itself has; those behind them are of extras.
+        extra_labels: The decisions that extras look up.
+        guard: Keeps walks within the constraints.
 
     Raises:
-        SpaceError: One has no candidates, or a prior that does not fit them.
+        SpaceError: Two of its choices contradict each other.
+        GraphError: It breaks a rule of the IR.
     """
-    for graph in model.graphs.values():
-        for member in graph.members.values():
-            yield from _decisions_of(member.op)
-        for node in graph.nodes:
-            if isinstance(node.op, ChooseInputs):
-                yield _decision_of(node.op)
-            yield from _decisions_in((node.args, node.kwargs))
 
+    def __init__(self, model: Model) -> None:
+        model.verify()
+        self.liveness = Liveness(model)
+        self._graphs = dict(model.graphs)
+        self._root_name = model.root_name
+        graphs = self.liveness.model.graphs
+        self._templates = {
+            name: Template(graph, self.liveness) for name, graph in graphs.items() if self._is_open(name)
+        }
+        for template in self._templates.values():
+            template.link(self._templates)
+        self._below = {name: frozenset(self._find_below(name)) for name in self.liveness.closed}
+        self._start = Course(self.liveness.network)
+        self.n_inline = len(self.liveness.network.questions)
+        self.extra_labels: tuple[str, ...] = ()
+        self.guard = Guard(self.liveness.network, ())
 
-def _decisions_of(op: MemberOp) -> Iterator[Decision]:
-    if isinstance(op, LayerChoice):
-        yield _decision_of(op)
-        for _, candidate in op.candidates:
-            yield from _decisions_of(candidate.op)
-    elif isinstance(op, Module):
-        yield from _decisions_in(op)
+    def add_extras(self, extras: Mapping[str, Any]) -> None:
+        """Let decisions matter that values beside the network look up, each given with its name."""
+        network = self.liveness.network
+        for name, value in extras.items():
+            for expression in find_expressions(value):
+                for decision in expression.decisions():
+                    network.question(decision)
+                    self.liveness.note(decision.label, name)
+                    self.extra_labels = tuple(dict.fromkeys((*self.extra_labels, decision.label)))
+                network.need(expression, network.start, text_of)
+        self._start = Course(network)
 
+    def constrain(self, constraints: Iterable[Constraint]) -> None:
+        """Keep walks within constraints from now on."""
+        self.guard = Guard(self.liveness.network, tuple(constraints))
 
-def _decisions_in(argument: Any) -> Iterator[Decision]:
-    for item in _find_open(argument):
-        yield from expression_from_json(item.expression).decisions()
+    def ask_extras(self, answered: Mapping[str, Choice], answer: Answer) -> None:
+        """Ask the decisions of extras that the network has not asked."""
+        if not self.extra_labels:
+            return
+        course = self.begin()
+        while course.open:
+            number = min(course.open)
+            label = self.liveness.network.questions[number].decision.label
+            known = label in answered
+            course.answer(number, answered[label] if known else answer(self.guard.narrow(course, number)))
 
+    def _is_open(self, name: str) -> bool:
+        return name not in self.liveness.closed and name in self.liveness.inputs
 
-def _decision_of(op: LayerChoice | ChooseInputs) -> Decision:
-    if isinstance(op, LayerChoice):
-        return Decision(op.label, tuple(name for name, _ in op.candidates), weights=op.weights)
-    return Decision(op.label, tuple(range(op.n_candidates)), op.n_chosen, weights=op.weights)
+    def _find_below(self, name: str) -> Iterator[str]:
+        pending, seen = [name], {name}
+        while pending:
+            found = pending.pop()
+            yield found
+            fresh = [inner for inner in self.liveness.model.graphs[found].branches() if inner not in seen]
+            seen.update(fresh)
+            pending += fresh
 
+    def holds(self, model: Model) -> bool:
+        """Whether it was made from the graphs of ``model``."""
+        graphs = self._graphs
+        return (
+            model.root_name == self._root_name
+            and len(model.graphs) == len(graphs)
+            and all(graphs.get(name) is graph and graph.frozen for name, graph in model.graphs.items())
+        )
 
-def _find_open(argument: Any) -> Iterator[Open]:
-    if isinstance(argument, Open):
-        yield argument
-    elif isinstance(argument, Module):
-        yield from _find_open((argument.args, dict(argument.kwargs)))
-    elif isinstance(argument, (list, tuple)):
-        for item in argument:
-            yield from _find_open(item)
-    elif isinstance(argument, dict):
-        yield from _find_open(list(argument.values()))
+    def begin(self) -> Course:
+        """A walk in which nothing is answered."""
+        return self._start.copy()
 
+    def build(self, course: Course, model: Model) -> None:
+        """Let ``model`` be what the answers of a finished walk make of it; what is dead is gone, and it is verified.
 
-def _branches(node: Node) -> tuple[str, ...]:
-    match node.op:
-        case If(then, otherwise):
-            return then, otherwise
-        case Loop(body):
-            return (body,)
-    return ()
+        Raises:
+            SpaceError: Arithmetic on choices fails.
+            GraphError: A value of a choice is none that a graph can hold.
+        """
+        left, runs = course.left, self.liveness.runs
+        made: dict[str, Graph] = {}
+        unverified = False
+        needed: set[str] = set()
+        for name, template in self._templates.items():
+            if left[runs[name]] <= 0 and template.graph.region_of is None:
+                unverified |= template.build(course, self._templates, made)
+        for name, below in self._below.items():
+            if left[runs[name]] <= 0:
+                needed |= below
+        graphs = self.liveness.model.graphs
+        model.graphs = {n: made.get(n, graph) for n, graph in graphs.items() if n in made or n in needed}
+        if unverified:
+            try:
+                model.verify()
+            except Exception:
+                for template in self._templates.values():
+                    template.forget()
+                raise

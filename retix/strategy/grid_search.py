@@ -9,9 +9,13 @@ from typing import Any
 
 from retix.errors import ConfigError
 from retix.space import Choice, Decision, Sample, SearchSpace, freeze
+from retix.strategy.sampler import make_refusal
 from retix.strategy.strategy import Strategy
 from retix.strategy.unexplored import Unexplored
 from retix.trial import Proposal
+
+_PATIENCE = 100_000
+"""Samples in a row that may break a constraint; see `SearchSpace.permits`."""
 
 
 class GridSearch(Strategy):
@@ -31,8 +35,12 @@ class GridSearch(Strategy):
         self._order: Unexplored | DepthFirst = Unexplored() if shuffle else DepthFirst()
 
     def ask(self) -> Proposal | None:
-        sample = self._order.draw(self.space, self.rng)
-        return None if sample is None else Proposal(sample)
+        space = self.space
+        for _ in range(_PATIENCE):
+            sample = self._order.draw(space, self.rng)
+            if sample is None or space.permits(sample):
+                return None if sample is None else Proposal(sample)
+        raise make_refusal(f"each of {_PATIENCE:,} models in a row")
 
     @property
     def exhausted(self) -> bool:

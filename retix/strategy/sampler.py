@@ -15,6 +15,15 @@ ModelFilter: TypeAlias = Callable[[Sample], bool]
 """Whether a sample may be proposed; the same sample always gets the same answer."""
 
 
+def make_refusal(refused: str) -> SpaceError:
+    """The error of a space in which no sample was found that keeps the constraints."""
+    return SpaceError(
+        f"the constraints of the space refused {refused}",
+        why="they contradict each other, or so few models meet them that none was found",
+        fix="loosen the constraints, or take candidates out of the choices that can never meet them",
+    )
+
+
 class Sampler:
     """Draws samples that may be proposed.
 
@@ -34,6 +43,7 @@ class Sampler:
         self._unexplored = Unexplored()
         self._seen: set[str] = set()
         self._has_accepted = False
+        self._has_permitted = False
 
     @property
     def exhausted(self) -> bool:
@@ -44,7 +54,7 @@ class Sampler:
         """Draw a sample that may be proposed, or None if none was found.
 
         Raises:
-            SpaceError: The filter has refused everything so far.
+            SpaceError: The constraints of the space, or the filter, have refused everything so far.
         """
         unexplored = self._unexplored if self._dedup else Unexplored()
         for _ in range(self._limit):
@@ -55,14 +65,19 @@ class Sampler:
                 return sample
         if self._has_accepted:
             return None
+        refused = "every model of the space" if unexplored.empty else f"each of {self._limit:,} models drawn in a row"
+        if not self._has_permitted:
+            raise make_refusal(refused)
         raise SpaceError(
-            "model_filter refused "
-            + ("every model of the space" if unexplored.empty else f"each of {self._limit:,} models drawn in a row"),
+            f"model_filter refused {refused}",
             fix="let model_filter return True for models that may be tried, or widen the space",
         )
 
     def accept(self, space: SearchSpace, sample: Sample) -> bool:
         """Whether ``sample`` may be proposed; if so, its network counts as proposed from now on."""
+        if not space.permits(sample):
+            return False
+        self._has_permitted = True
         if self._filter is not None and not self._filter(sample):
             return False
         if self._dedup:

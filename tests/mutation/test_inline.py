@@ -118,7 +118,7 @@ def test_arithmetic_on_values() -> None:
 def test_failing_arithmetic_names_the_module() -> None:
     """Arithmetic that fails on the answers names the module whose argument it is."""
     broken = make_leaf(apply_operator("floordiv", 1, make_value("width", 0, 1)))
-    with pytest.raises(SpaceError, match=r"torch\.nn\.Linear: floordiv.* fails on \[1, 0\]"):
+    with pytest.raises(SpaceError, match=r"torch\.nn\.Linear: .* fails on \[1, 0\]"):
         resolve(make_model(make_chain(broken)), width=0)
 
 
@@ -134,7 +134,11 @@ def test_shared_labels_are_asked_once() -> None:
     """One label is one decision, for layers, values and inputs, in whatever graph."""
     candidates = [Module("torch.nn.ReLU"), Module("torch.nn.ELU")]
     cell = make_chain(make_layer_choice("act", *candidates), make_leaf(make_value("n", 1, 2)), name="cell")
-    layers = [Cell("cell"), make_leaf(make_value("n", 1, 2) * 3), make_layer_choice("act", *reversed(candidates))]
+    layers = [
+        Cell("cell"),
+        make_leaf(apply_operator("mul", make_value("n", 1, 2), 3)),
+        make_layer_choice("act", *reversed(candidates)),
+    ]
     base = make_model(make_chain(*layers), cell)
     assert sorted(asked_labels(base)) == ["act", "n"]
     model = resolve(base, act="1", n=2)

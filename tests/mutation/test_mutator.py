@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from retix.errors import ConversionError, GraphError, MutationError, SpaceError
-from retix.ir import Call, Model, Module, Mutation, Node
-from retix.mutation import MutationSpace, Mutator, answers
+from retix.errors import ConversionError, GraphError, InvalidMutation, MutationError, SpaceError
+from retix.ir import Call, Cell, Model, Module, Mutation, Node
+from retix.mutation import InlineMutator, MutationSpace, Mutator, Sampler, answers, replay
 from retix.space import Choice, Decision, Sample
 from tests.mutation.spaces import make_chain, make_layer_choice, make_model
 
@@ -88,7 +90,7 @@ def test_mutators_compose() -> None:
     for label in ("first", "second"):
         model = Mutating(double, label).apply(model, lambda d: d.first())
     assert types_of(model).count("torch.nn.ReLU") == 4
-    assert [m.mutator for m in model.history] == ["first", "second"]
+    assert [m.label for m in model.history] == ["first", "second"]
     assert [len(m.choices) for m in model.history] == [1, 2]
 
 
@@ -207,6 +209,230 @@ def test_wrong_answers() -> None:
         mutator.apply(make_base(), answers({"m/0": 3}))
     with pytest.raises(SpaceError, match="no answer to the choice 'm/0'"):
         mutator.apply(make_base(), answers({}))
+
+
+def test_lines_of_failures() -> None:
+    """A failure names the line of mutate that it came from; a broken rule found later, where mutate begins."""
+
+    class Breaking(Mutator):
+        def __init__(self, edit: Edit) -> None:
+            super().__init__("breaking")
+            self.edit = edit
+
+        def mutate(self, model: Model) -> None:
+            """First a line that does nothing."""
+            self.edit(self, model)  # line 2 of the body
+
+    begin = Breaking.mutate.__code__.co_firstlineno
+    for edit, line in ((leave_graph, begin + 2), (lambda *_: 1 / 0, begin + 2), (break_graph, begin)):
+        with pytest.raises(MutationError) as caught:
+            Breaking(edit).apply(make_base(), take_last)
+        assert caught.value.where == f"{__file__}:{line}, in Breaking.mutate"
+    assert "net, node layer0: it calls the member 'nope'" in str(caught.value)
+
+
+def test_no_such_model() -> None:
+    """A mutator may say that answers make no model; that passes as it is."""
+
+    def refuse(mutator: Mutator, model: Model) -> None:
+        raise InvalidMutation
+
+    with pytest.raises(InvalidMutation, match="the answers make no valid model"):
+        Mutating(refuse).apply(make_base(), take_last)
+    assert issubclass(InvalidMutation, MutationError)
+
+
+def test_weights() -> None:
+    """Choices may have prior weights, which strategies see."""
+    seen: list[Decision] = []
+
+    def edit(mutator: Mutator, model: Model) -> None:
+        mutator.choice(["a", "b"], weights=[0.25, 0.75])
+        mutator.choose(["a", "b", "c"], None, weights=(1, 2, 3))
+
+    Mutating(edit, "m").apply(make_base(), lambda decision: (seen.append(decision), decision.first())[1])
+    assert [decision.weights for decision in seen] == [(0.25, 0.75), (1, 2, 3)]
+    with pytest.raises(SpaceError):
+        Mutating(lambda m, _: m.choice([1, 2], weights=[1])).apply(make_base(), take_last)
+
+
+class Cycling(Sampler):
+    """Takes the candidate whose number is that of the question, and notes what it is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[Any] = []
+
+    def choice(self, candidates: list[Any], mutator: Mutator, model: Model, index: int) -> Any:
+        self.notes.append((candidates, mutator.label, index))
+        return candidates[index % len(candidates)]
+
+    def mutation_start(self, mutator: Mutator, model: Model) -> None:
+        self.notes.append("start")
+
+    def mutation_end(self, mutator: Mutator, model: Model) -> None:
+        self.notes.append("end")
+
+
+def test_samplers() -> None:
+    """A bound sampler answers with candidates as they are; several are asked one by one, any number one for each."""
+    options = [Module("torch.nn.ReLU"), Module("torch.nn.ELU")]
+    found: list[Any] = []
+
+    def edit(mutator: Mutator, model: Model) -> None:
+        found.append(mutator.choice(options))
+        found.append(mutator.choose("abc", 2))
+        found.append(mutator.choose("xy", None))
+        found.append(mutator.choose("z", None))
+        found.append(mutator.choice([1, 2], label="same"))
+        found.append(mutator.choice([1, 2], label="same"))
+
+    sampler = Cycling()
+    mutator = Mutating(edit, "m")
+    assert mutator.bind_sampler(sampler) is mutator
+    model = mutator.apply(make_base())
+    assert found == [options[0], ["a", "b"], ["x"], ["z"], 1, 1]
+    assert sampler.notes == [
+        "start",
+        (options, "m", 0),
+        (["a", "b", "c"], "m", 1),
+        (["a", "c"], "m", 2),
+        ([False, True], "m", 3),
+        ([False, True], "m", 4),
+        ([False, True], "m", 5),
+        ([1, 2], "m", 6),
+        "end",
+    ]
+    assert model.history[0].samples == found
+    assert model.history[0].choices[:2] == (("m/0", 0), ("m/1", (0, 1)))
+
+
+def test_sampler_that_takes_none() -> None:
+    """Where a sampler takes none of any number, it is asked for one."""
+
+    class Refusing(Sampler):
+        def choice(self, candidates: list[Any], mutator: Mutator, model: Model, index: int) -> Any:
+            return candidates[-1] if candidates != [False, True] else False
+
+    found: list[Any] = []
+    Mutating(lambda m, _: found.append(m.choose("abc", None))).apply(make_base(), Refusing())
+    assert found == [["c"]]
+
+
+def test_wrong_samplers() -> None:
+    """No sampler, one that is not written, and one that makes its answers up, are named."""
+
+    class Inventing(Sampler):
+        def choice(self, candidates: list[Any], mutator: Mutator, model: Model, index: int) -> Any:
+            return "other"
+
+    mutator = Mutating(lambda m, _: m.choice([1, 2]), "m")
+    with pytest.raises(MutationError, match="nobody answers the choices of mutator 'm'"):
+        mutator.apply(make_base())
+    with pytest.raises(MutationError, match="sampler Inventing answered the choice 'm/0' with 'other'"):
+        mutator.apply(make_base(), Inventing())
+    with pytest.raises(MutationError, match="NotImplementedError"):
+        mutator.apply(make_base(), Sampler())
+    found: list[Any] = []
+    Mutating(lambda m, _: found.append(m.choice([1, True, 1.0]))).apply(make_base(), _Fixed(1.0))
+    assert repr(found) == "[1.0]"
+
+
+class _Fixed(Sampler):
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def choice(self, candidates: list[Any], mutator: Mutator, model: Model, index: int) -> Any:
+        return type(self.value)(repr(self.value))
+
+
+def test_dry_run() -> None:
+    """A dry run tells the candidates of each choice, taking the first, and leaves the bound sampler alone."""
+    sampler = Cycling()
+    candidates, model = Deeper().bind_sampler(sampler).dry_run(make_base())
+    assert candidates == [[1, 2, 3], [8, 16]]
+    assert types_of(model).count("torch.nn.Linear") == 1
+    assert sampler.notes == []
+
+
+def test_labels() -> None:
+    """The label may be given alone, by name, or behind a sampler."""
+    sampler = Cycling()
+    for mutator in (Deeper("deep"), Deeper(label="deep"), Deeper(sampler, "deep")):
+        assert (mutator.label, mutator.has_default_label) == ("deep", False)
+    assert Deeper(sampler).sampler is sampler
+
+
+def test_looking_up_graphs() -> None:
+    """Within mutate every way to a graph gives one that can be edited; only those looked up are copied."""
+
+    def edit(mutator: Mutator, model: Model) -> None:
+        graph = model.graphs["net"]
+        assert graph is model.root is model.graphs.get("net") is next(iter(model.graphs.values()))
+        assert model.graphs.get("nope") is None
+        graph.get_nodes_by_type("torch.nn.ReLU")[0].update_operation("torch.nn.ELU")
+        model.verify()
+
+    def look(mutator: Mutator, model: Model) -> None:
+        assert model.graphs["net"]
+        assert [name for name, graph in model.graphs.items() if not graph.frozen] == ["net", "other"]
+
+    def leave(mutator: Mutator, model: Model) -> None:
+        assert "other" in model.graphs
+
+    base = make_base()
+    base.graphs["other"] = make_chain(Module("torch.nn.ReLU"), name="other")
+    base.root.add(Call(base.root.add_member("other", Cell("other"))), [base.root.inputs[0]], name="other")
+    base.root.set_result([*base.root.result.args, next(iter(base.root.get_nodes_by_type("_cell"))).output])
+    text = str(base)
+    model = Mutating(edit).apply(base, take_last)
+    assert types_of(model)[1] == "torch.nn.ELU"
+    assert type(model.graphs) is dict
+    Mutating(look).apply(base, take_last)
+    untouched = Mutating(leave).apply(base, take_last)
+    assert untouched.graphs["other"] is base.graphs["other"]
+    assert str(base) == text
+
+
+def test_history_knows_the_models() -> None:
+    """A record leads to the mutator and the models before and after, as long as somebody holds them."""
+    base = make_base()
+    mutator = Deeper("deep")
+    model = mutator.apply(base, take_last)
+    (record,) = model.history
+    assert (record.mutator, record.from_, record.to, record.label) == (mutator, base, model, "deep")
+    assert record.samples == [3, 16, 16, 16]
+    again = Model.from_json(model.to_json()).history[0]
+    copied = copy.deepcopy(record)
+    for other in (again, copied):
+        assert other == record
+        assert (other.mutator, other.from_, other.to, other.samples) == ("deep", None, None, [3, 16, 16, 16])
+    del base, model, mutator
+    gc.collect()
+    assert (record.mutator, record.from_, record.to) == ("deep", None, None)
+
+
+def test_replay() -> None:
+    """A model is made again from its history, by mutators in any order; of several of one class by their numbers."""
+    base = make_base()
+    space = MutationSpace(base, [Deeper(), Deeper(), Mutating(lambda m, _: m.choice([1, 2]), "user")])
+    model = space.build(space.walk(take_last))
+    mutators = [Mutating(lambda m, _: m.choice([1, 2]), "user"), Deeper(), InlineMutator()]
+    made = replay(base, mutators, Model.from_json(model.to_json()).history)
+    assert (made.digest(), made.history) == (model.digest(), model.history)
+    halfway = Deeper().apply(base, take_last)
+    assert replay(halfway, [Deeper()], halfway.history) is halfway
+    with pytest.raises(MutationError, match="a mutation by 'user', and there is no mutator of that label"):
+        replay(base, [Deeper(), InlineMutator()], model.history)
+
+
+def test_edges_that_are_missing() -> None:
+    """A mutator that cuts an edge and gives no other is told which node lacks an input."""
+
+    def cut(mutator: Mutator, model: Model) -> None:
+        model.root.node("layer1").incoming_edges[0].remove()
+
+    with pytest.raises(MutationError, match=r"(?s)broke the graph.*node layer1: its arguments hold <missing input>"):
+        Mutating(cut, "cut").apply(make_base(), take_last)
 
 
 def test_choice_outside_mutate() -> None:
