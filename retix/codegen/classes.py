@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from retix.codegen.body import Body
 from retix.codegen.forward import write_forward
 from retix.codegen.imports import Imports
+from retix.codegen.library import USUAL, Library, OutdatedError, Text, Written
 from retix.codegen.literal import write_literal
 from retix.codegen.member import MemberNames, make_member
+from retix.codegen.outline import Definitions, Outline, read_chain
 from retix.codegen.parameter import MISSING, Hole, Parameter, find_parameters
-from retix.codegen.template import HoleWriter, Template, fill, write_list
-from retix.ir import Call, Cell, Graph, Model, Tensor
+from retix.codegen.template import HoleWriter, fill, write_list
+from retix.ir import Cell, Graph, Member, Model
 
 _CLASS = re.compile("\2(\\d+)\2")
 
@@ -66,44 +68,114 @@ class ClassBook:
         model: The model.
         twins: For each of its graphs, the one that is written for it.
         imports: Collects what they need.
+        library: Has what was written before.
+        known: Those of the twins that were written before, and are not rewritten in the model.
+
+    Attributes:
+        written: How the twins are written.
+        names: How the members of each graph are reached.
+
+    Raises:
+        OutdatedError: What is known does not fit.
     """
 
-    def __init__(self, model: Model, twins: Mapping[str, str], imports: Imports) -> None:
+    def __init__(
+        self,
+        model: Model,
+        twins: Mapping[str, str],
+        imports: Imports,
+        library: Library | None = None,
+        known: Mapping[str, Written] | None = None,
+    ) -> None:
         self._model = model
         self._twins = twins
         self._bodies: dict[str, Body] = {}
-        self._known: dict[tuple[str, str, str], Template] = {}
+        self._library = library if library is not None else Library()
+        self._known: Mapping[str, Written] = known if known is not None else {}
         self._imports = imports
         self._classes: list[Class] = []
         self._by_graph: dict[str, int] = {}
-        names = {twin: MemberNames(model.graphs[twin].members) for twin in twins.values()}
-        self.members = {name: names[twin] for name, twin in twins.items() if name in model.graphs}
+        self.written: dict[str, Written] = dict(self._known)
+        for twin in twins.values():
+            if twin not in self.written:
+                graph = model.graphs[twin]
+                self.written[twin] = Written(MemberNames(graph.members), None, read_chain(graph))
+        self.names = {name: self.written[twin].names for name, twin in twins.items() if name in model.graphs}
         for level in _levels(model):
             self._settle([self._draft(model.graphs[name]) for name in level if self._needs_class(name)])
 
+    @property
+    def root_name(self) -> str:
+        """The outermost graph."""
+        return self._model.root_name
+
+    def outline(self, name: str) -> Outline | None:
+        """What is kept on a graph that is written as it is; None if it was rewritten or has branches."""
+        found = self._model.graphs[name].outline
+        if not isinstance(found, Outline):
+            return None
+        return found if self.written[self._twins[name]].kept is None else None
+
+    def members(self, name: str) -> Mapping[str, Member]:
+        """The members of a graph that are made."""
+        return self.written[self._twins[name]].members(self._model.graphs[name].members)
+
+    def chain(self, name: str) -> list[str] | None:
+        """The members of a graph that is written as a ``Sequential`` where it is a part, in order; else None."""
+        if name == self._model.root_name:
+            return None
+        if self._twins[name] == name:
+            return self.written[name].chain
+        graph = self._model.graphs[name]
+        found = graph.outline
+        return found.chain if isinstance(found, Outline) else read_chain(graph)
+
     def _needs_class(self, name: str) -> bool:
-        return name == self._model.root_name or read_chain(self._model.graphs[name]) is None
+        return self.chain(name) is None
 
     def _draft(self, graph: Graph) -> Draft:
-        writer = HoleWriter(self._imports, self._write_cell, self._known)
-        definitions: list[str] = []
+        found = self._define(graph)
+        return Draft(graph, found.texts, found.holes, found.owners, self._write_forward(self._twins[graph.name]))
+
+    def _define(self, graph: Graph) -> Definitions:
+        """The statements that make the members; those that were written before where nothing can have changed."""
+        names, kept = self.names[graph.name], self.outline(graph.name)
+        known = kept.definitions if kept is not None else None
+        if known is not None and known.names is names and self._imports.repeat(known.asked):
+            return known
+        writer = HoleWriter(self._imports, self._write_cell, self._library)
+        texts: list[str] = []
         owners: list[str] = []
-        for name, definition in self.members[graph.name].definitions(graph.members, writer):
-            definitions.append(definition)
+        begin = len(self._imports.asked)
+        for name, definition in names.definitions(self.members(graph.name), writer):
+            texts.append(definition)
             owners += [name] * (len(writer.holes) - len(owners))
-        return Draft(graph, definitions, writer.holes, owners, self._write_forward(self._twins[graph.name]))
+        asked = tuple(dict.fromkeys(self._imports.asked[begin:]))
+        made = Definitions(names, texts, writer.holes, owners, asked)
+        if kept is not None and not kept.cells:
+            kept.definitions = made
+        return made
 
     def _write_forward(self, name: str) -> Body:
         if name not in self._bodies:
-            graph = self._model.graphs[name]
-            self._bodies[name] = write_forward(graph, self._model, self.members[name], self._imports)
+            written, imports = self.written[name], self._imports
+            taken = frozenset(imports.names - USUAL)
+            text = written.texts.get(taken)
+            if text is not None:
+                self._bodies[name] = text.take(imports)
+            elif name in self._known:
+                raise OutdatedError
+            else:
+                begin = len(imports.asked)
+                self._bodies[name] = write_forward(self._model.graphs[name], self._model, written.names, imports)
+                written.texts[taken] = Text.of(self._bodies[name], imports.asked[begin:])
         return self._bodies[name]
 
     def _write_cell(self, name: str, writer: HoleWriter) -> str:
-        graph = self._model.graphs[name]
-        chain = read_chain(graph)
+        chain = self.chain(name)
         if chain is not None:
-            items = [make_member(graph.members[key], writer) for key in chain]
+            members = self._model.graphs[name].members
+            items = [make_member(members[key], writer) for key in chain]
             return f"{self._imports.name('torch.nn.Sequential')}({write_list(items, spread=True)})"
         number = self._by_graph[name]
         return writer.call_class(number, self._classes[number].parameters, self._classes[number].values[name])
@@ -190,30 +262,13 @@ class ClassBook:
         return f"{parameter.name}={write_literal(parameter.default, self._imports)}"
 
 
-def read_chain(graph: Graph) -> list[str] | None:
-    """The members of a graph that is a plain ``Sequential``, in order, or None if it is not."""
-    if graph.type != "torch.nn.Sequential" or len(graph.inputs) != 1:
-        return None
-    current, chain = graph.inputs[0], []
-    for node in graph.nodes:
-        if not isinstance(node.op, Call) or node.args != (current,) or node.kwargs or len(node.outputs) != 1:
-            return None
-        if len(current.uses) != 1 or node.op.target in chain:
-            return None
-        chain.append(node.op.target)
-        current = node.output
-    whole = graph.result.args[0] is current and set(chain) == set(graph.members)
-    return chain if whole and chain and not any(isinstance(graph.members[k].op, Tensor) for k in chain) else None
-
-
 def _levels(model: Model) -> list[list[str]]:
     """The graphs of classes, each level after those that its graphs contain; the outermost alone at the end."""
     depths: dict[str, int] = {}
 
     def measure(name: str) -> int:
         if name not in depths:
-            cells = [m.op.graph for m in model.graphs[name].members.values() if isinstance(m.op, Cell)]
-            depths[name] = 1 + max(map(measure, cells), default=0)
+            depths[name] = 1 + max(map(measure, _cells_of(model.graphs[name])), default=0)
         return depths[name]
 
     measure(model.root_name)
@@ -221,3 +276,10 @@ def _levels(model: Model) -> list[list[str]]:
     for name, depth in depths.items():
         levels.setdefault(depth, []).append(name)
     return [levels[depth] for depth in sorted(levels)]
+
+
+def _cells_of(graph: Graph) -> Iterable[str]:
+    known = graph.outline
+    if isinstance(known, Outline):
+        return known.cells
+    return [m.op.graph for m in graph.members.values() if isinstance(m.op, Cell)]

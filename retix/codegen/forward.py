@@ -10,6 +10,7 @@ from retix.codegen.expression import Expression
 from retix.codegen.imports import Imports
 from retix.codegen.index import is_operator
 from retix.codegen.layout import INDENT, WIDTH
+from retix.codegen.library import USUAL
 from retix.codegen.literal import write_literal
 from retix.codegen.member import MemberNames
 from retix.codegen.plan import Plan, make_plan
@@ -18,7 +19,6 @@ from retix.codegen.scope import Scope, strip_number, suggest_name
 from retix.codegen.step import StepWriter
 from retix.ir import Graph, If, Loop, Model, Node, Symbol, Value
 
-_RESERVED = {"self", "torch", "nn", "F", "math"}
 _AUGMENTED = {"aten::add_": "+=", "aten::sub_": "-=", "aten::mul_": "*=", "aten::div_": "/="}
 
 
@@ -26,7 +26,7 @@ def write_forward(graph: Graph, model: Model, members: MemberNames, imports: Imp
     """The signature and body of ``forward``, indented for a class."""
     body = Body()
     _note_symbols(graph, model, imports)
-    writer = ForwardWriter(model, StepWriter(members, imports), Scope({*_RESERVED, *imports.names}), body)
+    writer = ForwardWriter(model, StepWriter(members, imports), Scope({*USUAL, *imports.names}), body)
     plan = make_plan(graph, writer.steps, 2)
     writer.enter(graph, plan)
     for value in graph.inputs:

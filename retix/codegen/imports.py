@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from retix.codegen.layout import WIDTH
 from retix.errors import GenerationError
@@ -23,15 +23,40 @@ class Imports:
 
     Args:
         sources: Users' classes that are written out instead of imported.
+
+    Attributes:
+        used_sources: Those of them that the module needs.
+        asked: What was asked by `name`, with the answers, in order.
     """
 
     def __init__(self, sources: Mapping[str, ClassSource]) -> None:
         self._sources = sources
         self._statements: dict[str, str] = {}  # local name to statement
+        self._known: dict[str, str] = {}
         self.used_sources: dict[str, ClassSource] = {}
+        self.asked: list[tuple[str, str]] = []
 
     def name(self, qualified: str) -> str:
         """How the module refers to ``package.module.Thing``; the import it needs is noted."""
+        found = self._known.get(qualified)
+        if found is None:
+            found = self._known[qualified] = self._find_name(qualified)
+        self.asked.append((qualified, found))
+        return found
+
+    def repeat(self, asked: Iterable[tuple[str, str]]) -> bool:
+        """Ask again what was asked for another module; whether the answers are the same."""
+        known = self._known
+        for qualified, name in asked:
+            found = known.get(qualified)
+            if found is None:
+                found = known[qualified] = self._find_name(qualified)
+            if found != name:
+                return False
+        self.asked += asked
+        return True
+
+    def _find_name(self, qualified: str) -> str:
         source = self._sources.get(qualified)
         if source is not None:
             self._use_source(qualified, source)
@@ -53,7 +78,10 @@ class Imports:
 
     def note(self, text: str) -> None:
         """Note what an expression refers to by the usual names: ``torch``, ``F``, ``nn`` and ``math``."""
-        used = set(_QUALIFIER.findall(text))
+        self.note_names(find_qualifiers(text))
+
+    def note_names(self, used: Collection[str]) -> None:
+        """Note the usual names among those that stand before a dot somewhere."""
         for name, statement in (("torch", "import torch"), ("F", _FUNCTIONAL), ("nn", _NN), ("math", "import math")):
             if name in used:
                 self._add(name, statement)
@@ -99,6 +127,11 @@ class Imports:
             groups[statement.split()[1].split(".")[0] in sys.stdlib_module_names].append(statement)
         blocks = [sorted(group, key=_order) for group in (groups[True], groups[False]) if group]
         return "\n\n".join("\n".join(map(_break, block)) for block in blocks)
+
+
+def find_qualifiers(text: str) -> frozenset[str]:
+    """The names that stand before a dot."""
+    return frozenset(_QUALIFIER.findall(text))
 
 
 def _merge(statements: Iterable[str]) -> Iterator[str]:

@@ -133,6 +133,8 @@ def make_member(member: Member, writer: HoleWriter) -> str:
         GenerationError: It is a choice that is still open.
     """
     match member.op:
+        case Module(type="retix.nn.pytorch.Placeholder"):
+            raise _refuse_placeholder(member.op)
         case Module():
             return writer.module(member.op).text + (".requires_grad_(False)" if member.op.frozen else "")
         case Cell(graph):
@@ -140,6 +142,15 @@ def make_member(member: Member, writer: HoleWriter) -> str:
         case LayerChoice(label):
             raise GenerationError(f"the choice {label!r} is still open", fix="make it first")
     raise GenerationError(f"{member.op!r} is no module")
+
+
+def _refuse_placeholder(placeholder: Module) -> GenerationError:
+    label = placeholder.args[0] if placeholder.args else placeholder.kwargs.get("label")
+    return GenerationError(
+        f"the placeholder {label!r} is still there",
+        why="no mutator has put anything in its place",
+        fix=f"apply a mutator that replaces the nodes of model.get_nodes_by_label({label!r})",
+    )
 
 
 def _define_tensor(name: str, tensor: Tensor, writer: HoleWriter) -> str:

@@ -83,6 +83,8 @@ def find_parameters(instances: list[list[Hole]], owners: list[str]) -> list[Para
         instances: The holes of each instance; equally many.
         owners: For each hole, the member that it is part of.
     """
+    if len(instances) == 1:
+        return []
     groups: list[list[int]] = []
     columns = list(zip(*instances, strict=True))
     for index, column in enumerate(columns):

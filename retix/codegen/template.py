@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from retix.codegen.constructor import argument_names, arrange, default_arguments
 from retix.codegen.expression import CALL, OPERATORS, TERM, Expression, call, infix, method
@@ -18,6 +18,9 @@ from retix.codegen.imports import Imports
 from retix.codegen.literal import write_literal
 from retix.codegen.parameter import MISSING, Hole, Parameter
 from retix.ir import Module
+
+if TYPE_CHECKING:
+    from retix.codegen.library import Library
 
 # Marks in a text with holes: a hole, perhaps in an argument that may be left out; a list of parts.
 _HOLE = re.compile("\1([^\0\1]*)\0\1|\0")
@@ -30,10 +33,6 @@ _SHORT = 48
 _METHODS = {f"torch.{name}" for name in ("reshape", "flatten", "exp", "sin", "cos", "reciprocal", "tile")}
 _SPREADS = {"std", "a", "b"}
 
-Template: TypeAlias = tuple[Expression, list[Hole]]
-"""An expression, and its holes in the order in which they stand there."""
-
-
 @dataclass(slots=True)
 class HoleWriter:
     """Writes constructor calls with holes.
@@ -41,28 +40,28 @@ class HoleWriter:
     Attributes:
         imports: Collects what the calls need.
         cell: Writes the call that makes an instance of a graph's class, with this writer.
-        known: The calls that were written before, by class and arguments.
+        library: Has the calls that were written before.
         holes: The holes so far, in the order in which they stand in the text.
     """
 
     imports: Imports
     cell: Callable[[str, HoleWriter], str]
-    known: dict[tuple[str, str, str], Template] = field(default_factory=dict)
+    library: Library
     holes: list[Hole] = field(default_factory=list)
 
     def module(self, module: Module) -> Expression:
         """The call that makes a leaf or a tensor."""
-        key = module.type, repr(module.args), repr(module.kwargs)
-        template = self.known.get(key)
-        if template is not None:
-            self.holes += template[1]
-            return template[0]
-        start = len(self.holes)
+        kept = self.library.find_call(module, self.imports)
+        if kept is not None:
+            self.holes += kept.holes
+            return kept.expression
+        start, begin = len(self.holes), len(self.imports.asked)
         made = self._write_tensor(module)
         if made is None or len(made.text) + sum(len(hole.key[1]) for hole in self.holes[start:]) > _SHORT:
             del self.holes[start:]
             made = self._write_call(arrange(module))
-        self.known[key] = made, self.holes[start:]
+        asked = tuple(dict.fromkeys(self.imports.asked[begin:]))
+        self.library.keep_call(module, made, self.holes[start:], asked)
         return made
 
     def _write_tensor(self, module: Module) -> Expression | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
 
-from retix.ir import Cell, Graph, If, Loop, MemberOp, Model, Module, Tensor
+from retix.codegen.outline import kind, outline
+from retix.ir import Graph, If, Loop, Model
 
 
 def find_twins(model: Model) -> dict[str, str]:
@@ -13,14 +14,19 @@ def find_twins(model: Model) -> dict[str, str]:
 
     Twins may differ in what their members are made with, and in the graphs that their cells are.
     """
-    first: dict[tuple[Any, ...], str] = {}
-    graphs = [graph for graph in model.graphs.values() if graph.region_of is None]
-    return {graph.name: first.setdefault((graph.type, *_describe(graph, model)), graph.name) for graph in graphs}
+    first: dict[Hashable, str] = {}
+    found: dict[str, str] = {}
+    for graph in model.graphs.values():
+        if graph.region_of is None:
+            known = outline(graph)
+            key = (graph.type, *_describe(graph, model)) if known is None else known.likeness
+            found[graph.name] = first.setdefault(key, graph.name)
+    return found
 
 
 def _describe(graph: Graph, model: Model) -> Iterator[Any]:
     """Yield all that the text of ``forward`` depends on."""
-    yield tuple([(name, _kind(member.op)) for name, member in graph.members.items()])
+    yield tuple([(name, kind(member.op)) for name, member in graph.members.items()])
     yield tuple([(value.name, value.variable, repr(value.default)) for value in graph.inputs])
     for node in graph.nodes:
         match node.op:
@@ -33,14 +39,3 @@ def _describe(graph: Graph, model: Model) -> Iterator[Any]:
         # `repr` tells 1, 1.0 and True apart, and 0.0 and -0.0
         yield repr(node.args), repr(node.kwargs), tuple([(value.name, value.variable) for value in node.outputs])
     yield repr(graph.result.args)
-
-
-def _kind(op: MemberOp) -> str:
-    match op:
-        case Module(type):
-            return type
-        case Cell():
-            return "cell"
-        case Tensor(kind="constant"):
-            return repr(op)  # a number that tracing made a tensor of is a number again in the text
-    return "tensor"

@@ -13,8 +13,10 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
+from retix.converter.asked import holds_asked
 from retix.converter.check import CheckBook
 from retix.converter.detach import Detacher, is_in_function
+from retix.converter.open_call import OpenCalls
 from retix.converter.place import find_user_frame
 from retix.converter.write import may_write
 from retix.errors import ConversionError
@@ -85,6 +87,7 @@ class BakeGuard(TorchFunctionMode):
     Attributes:
         sizes: What it collected.
         detacher: Detaches what is used where gradients are switched off.
+        opens: Runs calls with choices among their arguments.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class BakeGuard(TorchFunctionMode):
         super().__init__()
         self.sizes: list[BakedSize] = []
         self.detacher = Detacher(is_source)
+        self.opens = OpenCalls(self)
         self._checks = CheckBook()
         self._is_tracing = is_tracing
         self._is_size = is_size
@@ -124,6 +128,11 @@ class BakeGuard(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if "grad_enabled" not in name and "autocast" not in name:  # these are the switches themselves
             self.check_modes(caller)
+        if holds_asked(args) or holds_asked(kwargs):
+            found = self.opens.call(func, args, dict(kwargs or {}), caller)
+            if not torch.is_grad_enabled():
+                self.detacher.note(pytree.tree_leaves(found))
+            return found
         tensors = list(_find_tensors(args))
         converts = name in _CONVERSIONS and tensors and not (name in _PASS_THROUGH and tensors[0] is args[0])
         if converts and not all(map(self._is_size, tensors)):

@@ -7,12 +7,15 @@ from typing import Any
 
 import torch
 
+from retix.converter.asked import settle_asked
 from retix.converter.construction import Construction
 from retix.converter.place import find_definition
 from retix.converter.program import ModuleRef, Program
 from retix.converter.tensor import describe_tensor
 from retix.errors import ConversionError
 from retix.ir import Attribute, Function, Graph, Location, Member, MemberOp, Tensor, Value
+from retix.nn.pytorch import Repeat
+from retix.space import Expression
 
 
 class GraphBuilder:
@@ -31,15 +34,17 @@ class GraphBuilder:
         numbers: The values that are Python numbers.
         tensors: The inputs that are single tensors.
         location: The user's line that is being lowered.
+        keeps_lists: A list whose length is not known stays one value, as in compiled code.
     """
+
+    keeps_lists = False
 
     def __init__(self, program: Program, path: str, name: str) -> None:
         module = program.root.get_submodule(path)
         self.program = program
         self.path = path
-        self.graph = Graph(
-            name, type(module).__name__, type="torch.nn.Sequential" if type(module) is torch.nn.Sequential else None
-        )
+        is_chain = type(module) is torch.nn.Sequential or isinstance(module, Repeat)  # one is what becomes of the other
+        self.graph = Graph(name, type(module).__name__, type="torch.nn.Sequential" if is_chain else None)
         self.owner = self.graph
         self.numbers: set[Value] = set()
         self.tensors: set[Value] = set()
@@ -71,7 +76,31 @@ class GraphBuilder:
 
     def is_number(self, item: Any) -> bool:
         """Whether ``item`` is a Python number."""
+        if isinstance(item, Expression):
+            return isinstance(item.default(), (bool, int, float))
         return isinstance(item, (bool, int, float)) or (isinstance(item, Value) and item in self.numbers)
+
+    def kind(self, item: Any) -> type:
+        """The Python type of an argument."""
+        if isinstance(item, Value):
+            return int if item in self.numbers else torch.Tensor
+        return type(item.default() if isinstance(item, Expression) else item)
+
+    def is_tensor(self, item: Any) -> bool:
+        """Whether ``item`` is a tensor, or may be one."""
+        return isinstance(item, Value) and self.kind(item) is torch.Tensor
+
+    def complete(self, schema: Any, args: list[Any]) -> list[Any]:
+        """``args`` with what a trace tells for options that are left out: the device of what is made."""
+        makes = not any(self.is_tensor(item) for item in args)
+        made = list(args)
+        for position, parameter in enumerate(schema.arguments):
+            if parameter.name == "device" and (makes or made[position] is not None):
+                is_value = isinstance(made[position], Value)
+                made[position] = made[position] if is_value else self.device()
+            elif parameter.name == "pin_memory" and made[position] is None:
+                made[position] = False
+        return made
 
     def emit(self, op: Any, args: Any, kwargs: Any = None, *, name: str = "x", number: bool = False) -> Value:
         """Add a node of one output."""
@@ -90,6 +119,7 @@ class GraphBuilder:
         Raises:
             ConversionError: There is a module among the values.
         """
+        item = settle_asked(item)
         if isinstance(item, ModuleRef):
             raise self.refuse(f"the module {item.path!r} is used as a value", why="a graph only calls modules")
         if type(item) in (list, tuple):
@@ -98,6 +128,8 @@ class GraphBuilder:
             return {key: self.settle(part) for key, part in item.items()}
         if isinstance(item, Construction):
             return self.emit_call(item.target, item.args, item.kwargs)
+        if isinstance(item, Expression):
+            return self.program.leaves.literal(item, self.program.full(self.path))
         return item
 
     def emit_call(self, target: Any, args: Any, kwargs: Any = None, *, name: str = "x") -> Value:

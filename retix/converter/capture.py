@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from retix.converter.baked import BakedSize
-from retix.converter.label import LabelBook
 from retix.converter.leaf import LeafBook
 from retix.converter.lower import lower_module
 from retix.converter.preserve import Values, preserve
@@ -20,6 +19,7 @@ from retix.converter.trace import Trace, trace
 from retix.converter.trace_frontend import TraceFrontend
 from retix.converter.user_source import SourceBook
 from retix.errors import ConversionError
+from retix.nn.pytorch import LabelBook
 
 _LOG = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import torch
 from retix.converter.capture import TraceBook
 from retix.converter.choice import Choice, choose_frontend
 from retix.converter.fx import capture_symbolic
-from retix.converter.label import LabelBook, find_labels
+from retix.converter.label_check import check_labels
 from retix.converter.leaf import LeafBook
 from retix.converter.lower import lower_module
 from retix.converter.merge import merge_modes
@@ -24,6 +24,8 @@ from retix.converter.tie import find_ties
 from retix.converter.user_source import SourceBook
 from retix.errors import ConversionError
 from retix.ir import Capture, Model, remove_dead
+from retix.nn.pytorch import LabelBook, constraints_of
+from retix.space import Constraint
 
 _LOG = logging.getLogger("retix")
 
@@ -53,6 +55,7 @@ def convert(
         SpaceError: Choices contradict each other.
     """
     check_module(module)
+    check_labels(module)
     given = None
     if example_inputs is not None or example_kwargs:
         given = _Inputs(_as_tuple(example_inputs), dict(example_kwargs or {}))
@@ -60,10 +63,15 @@ def convert(
     model = _capture(module, given, choice)
     _LOG.info("%s is %s", type(module).__name__, model.capture)
     model.ties = find_ties(module)
+    model.constraints = tuple(_write_constraint(rule) for rule in constraints_of(module))
     remove_dead(model)
     order_members(model, module)
     model.verify()
     return model
+
+
+def _write_constraint(rule: Constraint) -> dict[str, Any]:
+    return {"expression": rule.expression.to_json(), "message": rule.message}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,7 @@ def _join(error: ConversionError, other: ConversionError, frontend: str) -> Conv
 
 
 def _capture_by(frontend: str, reason: str, module: torch.nn.Module, given: _Inputs | None) -> Model:
-    labels, sources = LabelBook(find_labels(module)), SourceBook()
+    labels, sources = LabelBook(module), SourceBook()
     with preserve(module) as values:
         model = _FRONTENDS[frontend](module, given, labels, LeafBook(labels, sources), values)
     model.sources, model.capture = sources.sources, Capture(frontend, reason)

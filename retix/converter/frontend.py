@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 
 from retix.ir import Location
+
+OPEN = "retix::open"
+"""The operator that stands for a call of a function with choices among its arguments."""
 
 LEAF = "retix::leaf"
 """The operator that stands for a leaf in the leaf's own traced graph."""
@@ -39,8 +42,33 @@ class LeafCallee:
     detached: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """A call with choices among its arguments.
+
+    Attributes:
+        name: The operator's name.
+        args: Positional arguments: tensors, plain values and `Asked`, nested.
+        kwargs: Keyword arguments, likewise.
+        results: The tensors that it returned.
+        location: The user's line.
+        detached: Gradients were switched off.
+    """
+
+    name: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    results: tuple[torch.Tensor, ...]
+    location: Location | None
+    detached: bool
+
+
 class Frontend(Protocol):
     """A captured program. TorchScript's own objects (graphs, nodes, values) are handed on untyped."""
+
+    @property
+    def keeps_lists(self) -> bool:
+        """Whether a list whose length is not known stays one value."""
 
     @property
     def input_names(self) -> tuple[str, ...] | None:
@@ -62,6 +90,9 @@ class Frontend(Protocol):
 
     def leaf_call(self, path: str, method: str, given: list[Any]) -> LeafCallee | None:
         """How a call of the leaf at ``path``, which is given the values ``given``, looks; None if it does nothing."""
+
+    def open_call(self, call: int) -> OpenCall:
+        """A call of a function with choices among its arguments, by the number that its operator carries."""
 
     def cell_location(self, call: int) -> Location | None:
         """The user's line of a call of a module that is no leaf."""

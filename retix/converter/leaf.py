@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from retix.converter.label import LabelBook
+from retix.converter.asked import settle_asked
 from retix.converter.layer import recover_arguments, settings_key
 from retix.converter.owned import find_owned
 from retix.converter.signature import positional_names
@@ -17,15 +17,18 @@ from retix.converter.tensor import describe_tensor
 from retix.converter.user_source import SourceBook
 from retix.errors import ConversionError
 from retix.ir import Module, Open, Symbol, Tensor
-from retix.nn.pytorch import CONTAINERS, InputChoice, LayerChoice
+from retix.nn.pytorch import CONTAINERS, InputChoice, LabelBook, LayerChoice, Placeholder, SelectInputs
 from retix.recipe import Recipe, is_basic_unit, recipe_of
 
 RECORDED = "retix.nn.pytorch"
 
+CHOICES = (LayerChoice, InputChoice, SelectInputs, Placeholder)
+"""The modules that are nodes of their own kinds; what else has choices in it is made of these."""
+
 
 def is_leaf(module: torch.nn.Module) -> bool:
     """Whether the module is captured as one node: torch's layers, basic units and choices."""
-    if isinstance(module, (LayerChoice, InputChoice)) or is_basic_unit(module):
+    if isinstance(module, CHOICES) or is_basic_unit(module):
         return True
     return is_torch_layer(module)
 
@@ -100,6 +103,7 @@ class LeafBook:
         Raises:
             ConversionError: It cannot be written as data.
         """
+        value = settle_asked(value)
         if value is None or isinstance(value, (bool, int, float, complex, str)) or value is Ellipsis:
             return _plain(value)
         if isinstance(value, torch.Size):
@@ -139,6 +143,8 @@ class LeafBook:
         return Module(self._type(recipe.target, path), args, kwargs)
 
     def _type(self, target: Callable[..., Any], path: str) -> str:
+        if target is Placeholder:
+            return f"{RECORDED}.Placeholder"
         if getattr(target, "__module__", None) == RECORDED:
             return f"torch.nn.{target.__name__}"
         if getattr(target, "__module__", "").startswith("torch.nn.modules."):

@@ -10,7 +10,8 @@ import torch
 from retix.converter.builder import GraphBuilder
 from retix.converter.leaf import is_leaf
 from retix.ir import Call, Cell, ChooseInputs, LayerChoice, Member, MemberOp, Value
-from retix.nn.pytorch import InputChoice
+from retix.ir import SelectInputs as SelectInputsOp
+from retix.nn.pytorch import InputChoice, SelectInputs
 from retix.nn.pytorch import LayerChoice as LayerChoiceModule
 
 CaptureCandidate: TypeAlias = Callable[[torch.nn.Module, str], str]
@@ -42,6 +43,8 @@ def call_leaf(
     op: Any
     if isinstance(module, InputChoice):
         op, args, kwargs = _choose_inputs(low, module, full, args, kwargs)
+    elif isinstance(module, SelectInputs):
+        op, args, kwargs = _select_inputs(low, module, full, args, kwargs)
     else:
         op = Call(low.member(path, lambda: _describe_leaf(low, module, path, capture)))
     return low.emit(op, args, kwargs, name=value_name(low.local(path)))
@@ -65,7 +68,7 @@ def _describe_leaf(low: GraphBuilder, module: torch.nn.Module, path: str, captur
     full = low.program.full(path)
     if not isinstance(module, LayerChoiceModule):
         return low.program.leaves.describe(module, full)
-    label = low.program.labels.name(module.label, full, str(id(module)))
+    label = low.program.labels.of(module, full)
     candidates = []
     for name, candidate in module.candidates.items():
         op = _describe_candidate(low, candidate, f"{path}.{name}", capture)
@@ -77,19 +80,51 @@ def _describe_candidate(
     low: GraphBuilder, candidate: torch.nn.Module, path: str, capture: CaptureCandidate
 ) -> MemberOp:
     """A leaf as it is; another module is captured on its own."""
+    if isinstance(candidate, (InputChoice, SelectInputs)):
+        raise low.refuse(
+            f"the candidate {low.program.full(path)} is an input choice itself",
+            why="a candidate is a layer, or a module with a forward of its own",
+            fix="call the input choice in the forward of a module, and make that the candidate",
+        )
     if is_leaf(candidate):
         return _describe_leaf(low, candidate, path, capture)
     return Cell(capture(candidate, low.program.full(path)))
 
 
 def _choose_inputs(low: GraphBuilder, module: InputChoice, full: str, args: Any, kwargs: Any) -> tuple[Any, Any, Any]:
-    candidates = args[0] if args else next(iter(kwargs.values()))
-    if not isinstance(candidates, (list, tuple)):
+    candidates = _list_candidates(low, full, args, kwargs, module.keys)
+    if module.reduction == "none" and module.n_chosen is None:
+        _check_length(low, full)
+    label = low.program.labels.of(module, full)
+    decision = module.decision(label, len(candidates))
+    n_chosen = -1 if decision.n_chosen is None else decision.n_chosen
+    return ChooseInputs(label, len(candidates), n_chosen, module.reduction, module.prior), [candidates], {}
+
+
+def _select_inputs(low: GraphBuilder, module: SelectInputs, full: str, args: Any, kwargs: Any) -> tuple[Any, Any, Any]:
+    candidates = _list_candidates(low, full, args, kwargs, None)
+    if module.reduction == "none" and not all(isinstance(item, bool) for item in module.conditions):
+        _check_length(low, full)
+    conditions = tuple(low.program.leaves.literal(condition, full) for condition in module.conditions)
+    return SelectInputsOp(conditions, module.reduction), [candidates], {}
+
+
+def _check_length(low: GraphBuilder, full: str) -> None:
+    if not low.keeps_lists:
+        raise low.refuse(
+            f"the input choice {full} returns a list of another length for each sample",
+            why="forward is followed once, with the list that the first candidates give",
+            fix="let it reduce the list, by 'sum', 'mean' or 'concat'; or convert with frontend='script'",
+        )
+
+
+def _list_candidates(low: GraphBuilder, full: str, args: Any, kwargs: Any, keys: Any) -> list[Any]:
+    given = args[0] if args else next(iter(kwargs.values()))
+    if not isinstance(given, (list, tuple, dict)):
         raise low.refuse(
             f"the input choice {full} is called with a list whose length the compiler does not know",
             fix="write the list where the choice is called, or convert with example inputs",
         )
-    label = low.program.labels.name(module.label, full, str(id(module)))
-    decision = module.decision(label, len(candidates))
-    n_chosen = -1 if decision.n_chosen is None else decision.n_chosen
-    return ChooseInputs(label, len(candidates), n_chosen, module.reduction, module.prior), [list(candidates)], {}
+    if isinstance(given, dict):
+        return [given[key] for key in (given if keys is None else keys)]
+    return list(given)

@@ -12,10 +12,11 @@ import numpy
 import torch
 from torch.utils import _pytree as pytree
 
-from retix.converter.leaf import is_torch_layer
+from retix.converter.asked import default_of, map_asked
+from retix.converter.leaf import CHOICES, is_torch_layer
 from retix.converter.tracer import unguarded
 from retix.ir import Location
-from retix.nn.pytorch import CONTAINERS, InputChoice, LayerChoice
+from retix.nn.pytorch import CONTAINERS
 from retix.recipe import is_basic_unit
 
 
@@ -96,7 +97,7 @@ class LeafRunner:
         """Call a leaf in which there is Python that is not torch's, or which writes to its parameters."""
         for parameter in leaf.parameters():
             self._keep(parameter)
-        keeps_mode = is_basic_unit(leaf) or isinstance(leaf, (LayerChoice, InputChoice))
+        keeps_mode = is_basic_unit(leaf) or isinstance(leaf, CHOICES)
         with unguarded(), _own_draws(), nullcontext() if keeps_mode else _in_eval_mode(leaf):
             return forward(*args, **kwargs)
 
@@ -112,7 +113,8 @@ def _is_alike(known: LeafRun, leaf: torch.nn.Module, args: tuple[Any, ...], kwar
     """Whether an earlier run is one of the same leaf, with the same arguments but for the values of tensors."""
     if known.module is not leaf:
         return False
-    mine, theirs = (pytree.tree_flatten(given) for given in ((args, kwargs), (known.args, known.kwargs)))
+    theirs = map_asked(default_of, (known.args, known.kwargs))
+    mine, theirs = (pytree.tree_flatten(given) for given in ((args, kwargs), theirs))
     return mine[1] == theirs[1] and all(map(_is_same, mine[0], theirs[0]))
 
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 
 import torch
 
-from retix.converter import lower_call, lower_control, lower_number, lower_operator, lower_value
+from retix.converter import lower_call, lower_control, lower_number, lower_open, lower_operator, lower_value
 from retix.converter.frontend import Frontend
-from retix.converter.label import LabelBook
 from retix.converter.leaf import LeafBook
 from retix.converter.lowering import Handler, lower_forward
 from retix.converter.place import NameBook
 from retix.converter.program import ScriptProgram
 from retix.converter.share import share_parts
 from retix.ir import Model
+from retix.nn.pytorch import LabelBook
 
 HANDLERS: Mapping[str, Handler] = {
     **lower_value.HANDLERS,
@@ -22,6 +22,7 @@ HANDLERS: Mapping[str, Handler] = {
     **lower_number.HANDLERS,
     **lower_operator.HANDLERS,
     **lower_control.HANDLERS,
+    **lower_open.HANDLERS,
 }
 """What lowers each kind of node. The one under ``""`` takes every operator of torch that has no other."""
 

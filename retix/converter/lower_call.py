@@ -10,15 +10,20 @@ import torch
 from retix.converter.frontend import LEAF, MARK, LeafCallee
 from retix.converter.leaf import is_leaf
 from retix.converter.leaf_member import call_leaf, value_name
+from retix.converter.lower_function import lower_torch_function
 from retix.converter.lowering import NUMBER_TYPES, GraphLowering, Handler, lower_forward
 from retix.converter.program import ModuleRef
 from retix.converter.traced_type import record_type
 from retix.ir import Call, Cell, Function, Value
+from retix.space import Expression
 
 
 def lower_method_call(low: GraphLowering, node: Any) -> None:
     """A call of a module's method: its forward is a call of a member, other methods are written in place."""
     callee, *given = low.inputs(node)
+    if isinstance(callee, Expression):  # a choice that forward calls
+        low.bind(node, callee)
+        return
     module = low.program.root.get_submodule(callee.path)
     method = node.s("name")
     if is_leaf(module):
@@ -29,8 +34,12 @@ def lower_method_call(low: GraphLowering, node: Any) -> None:
 
 
 def lower_function_call(low: GraphLowering, node: Any) -> None:
-    """A call of a free function, which is written in place."""
+    """A call of a free function, which is written in place, but for some of torch's."""
     function, *given = low.inputs(node)
+    made = lower_torch_function(low, function, given)
+    if made is not None:
+        low.bind_outputs(node, (made,))
+        return
     script = low.program.frontend.function_graph(function)
     low.bind_outputs(node, tuple(low.inline(script, given)))
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from retix.converter.asked import agree
 from retix.converter.lowering import GraphLowering, Handler, readable
 from retix.converter.name import name_variables
 from retix.ir import Function, Graph, If, Loop, Value
+from retix.space import Expression
 
 _FOREVER = 2**62
 """TorchScript counts a ``while`` up to about twice this."""
@@ -16,8 +18,10 @@ _FOREVER = 2**62
 def lower_if(low: GraphLowering, node: Any) -> None:
     """Two branches; with a condition that is known, the one that is taken."""
     condition = low.get(node.inputsAt(0))
+    if isinstance(condition, Expression) and agree(condition):  # as a check of arguments does
+        condition = condition.default()
     blocks = list(node.blocks())
-    if not isinstance(condition, Value):
+    if not isinstance(condition, (Value, Expression)):
         block = blocks[0 if condition else 1]
         low.walk(block.nodes())
         low.bind_outputs(node, tuple(low.get(item) for item in block.outputs()))
@@ -25,7 +29,8 @@ def lower_if(low: GraphLowering, node: Any) -> None:
     branches = [_lower_region(low, block, []) for block in blocks]
     taken = list(dict.fromkeys(value for region in branches for value in region.inner))
     names = [region.finish(taken) for region in branches]
-    made = low.graph.add(If(*names), (condition, *taken), output_names=_names(node), location=low.location)
+    args = (low.settle(condition), *taken)  # by a choice, the branches are those of models
+    made = low.graph.add(If(*names), args, output_names=_names(node), location=low.location)
     _bind_variables(low, node, made.outputs)
 
 
@@ -37,7 +42,7 @@ def lower_loop(low: GraphLowering, node: Any) -> None:
     taken = list(region.inner)
     name = region.finish(taken)
     forever = isinstance(trips, int) and trips >= _FOREVER
-    args = (None if forever else trips, begin, *low.settle(carried), *taken)
+    args = (None if forever else low.settle(trips), low.settle(begin), *low.settle(carried), *taken)
     made = low.graph.add(Loop(name, len(carried)), args, output_names=_names(node), location=low.location)
     _bind_variables(low, node, made.outputs)
 

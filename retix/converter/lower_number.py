@@ -14,6 +14,7 @@ from typing import Any
 from retix.converter.builder import GraphBuilder
 from retix.converter.lowering import GraphLowering, Handler
 from retix.ir import Function, Value
+from retix.space import Expression, apply
 
 _PYTHON = {
     "add": "add",
@@ -67,6 +68,9 @@ _FOLD: dict[str, Callable[..., Any]] = {
 }
 """What Python's operators give for constants; TorchScript's ``is`` compares literals such as None, 1 and True."""
 
+_ON_CHOICES = {"is": "eq", "isnot": "ne"}
+"""What compares literals, on a choice."""
+
 _UNARY = {"neg", "abs", "not", "len", "sqrt", "ceil", "floor"}
 _COMPARES_ANYTHING = {"is", "isnot", "eq", "ne"}
 
@@ -93,7 +97,9 @@ def calculate(low: GraphBuilder, name: str, args: list[Any]) -> Any:
         return None
     rounding = args[2] if python == "truediv" and len(args) > 2 else None
     python = "floordiv" if rounding == "floor" else python
-    if python in _FOLD and not any(isinstance(item, (Value, list, tuple, dict)) for item in operands):
+    if any(isinstance(item, Expression) for item in operands) and not any(isinstance(i, Value) for i in operands):
+        found: Any = apply(_ON_CHOICES.get(python, python), *operands)
+    elif python in _FOLD and not any(isinstance(item, (Value, list, tuple, dict)) for item in operands):
         found = _FOLD[python](*operands)
     else:
         found = low.call(f"python::{python}", *operands, number=True)
@@ -131,13 +137,24 @@ def lower_conversion(low: GraphLowering, node: Any) -> None:
     """``int(x)``, ``float(x)``, ``bool(x)``, and the conversions that tracing puts between sizes and operators."""
     item = low.get(node.inputsAt(0))
     kind = _CONVERSIONS.get(node.kind())
-    if kind is not None and isinstance(item, (bool, int, float)):
+    if isinstance(item, Expression):
+        low.bind(node, _convert(item, kind))
+    elif kind is not None and isinstance(item, (bool, int, float)):
         low.bind(node, kind(item))
     elif low.is_number(item) and not _needs_conversion(item, kind):
         low.bind(node, item)
+    elif node.kind() == "aten::ScalarImplicit":  # of whatever type the tensor is
+        low.bind(node, low.call("aten::item", item, name="number", number=True))
     else:
         name = kind.__name__ if kind is not None else "int"
         low.bind(node, low.call(f"python::{name}", item, number=True))
+
+
+def _convert(expression: Expression, kind: Any) -> Any:
+    """A choice as a number of another type."""
+    if kind is None or type(expression.default()) is kind:
+        return expression
+    return apply("ne", expression, 0) if kind is bool else apply(kind.__name__, expression)
 
 
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {

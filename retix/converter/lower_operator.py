@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from retix.converter.lower_number import is_integer, lower_arithmetic
 from retix.converter.lower_value import DeviceConstant
 from retix.converter.lowering import GraphLowering, Handler
 from retix.ir import Function, Symbol, Value
+from retix.space import Expression, find_expressions
 
 
 def lower_operator(low: GraphLowering, node: Any) -> None:
@@ -21,7 +23,7 @@ def lower_operator(low: GraphLowering, node: Any) -> None:
     if lower_arithmetic(low, node, name, args):
         return
     if kind in _LIST_OPERATORS and node.inputsAt(0).type().kind() == "ListType":
-        low.bind(node, low.call(_LIST_OPERATORS[kind], *args))
+        low.bind(node, _LIST_OPERATORS[kind](low, *args))
         return
     schema = find_schema(node)
     if schema is None or "Tensor" not in str(schema) or _changes_list(schema):
@@ -71,7 +73,24 @@ def _changes_list(schema: Any) -> bool:
     )
 
 
-_LIST_OPERATORS = {"aten::add": "python::add", "aten::mul": "python::mul"}
+def _slice_list(low: GraphLowering, items: Any, *bounds: Any) -> Any:
+    """``items[start:stop:step]``, plain where all of it is known."""
+    plain = (0, sys.maxsize, 1)
+    some = slice(*(None if bound == none else bound for bound, none in zip(bounds, plain, strict=True)))
+    is_open = any(isinstance(bound, (Value, Expression)) for bound in bounds)
+    is_known = isinstance(items, (list, tuple)) and not is_open
+    return items[some] if is_known else low.call("python::getitem", items, some, name="items")
+
+
+_LIST_OPERATORS: Mapping[str, Callable[..., Any]] = {
+    "aten::add": lambda low, *items: low.call("python::add", *items),
+    "aten::mul": lambda low, *items: low.call("python::mul", *items),
+    "aten::slice": _slice_list,
+    "aten::list": lambda low, items: (
+        list(items) if isinstance(items, (list, tuple)) else low.call("python::list", items)
+    ),
+}
+"""What lowers operators on lists, called with the lowering and the arguments."""
 
 
 def lower_placement(low: GraphLowering, node: Any) -> None:
@@ -86,6 +105,18 @@ def lower_placement(low: GraphLowering, node: Any) -> None:
         low.bind(node, item)
     else:
         lower_operator(low, node)
+
+
+def lower_new_tensor(low: GraphLowering, node: Any) -> None:
+    """``torch.tensor(data)``: compiled code has an operator for it that nobody else can call."""
+    data, *options = low.inputs(node)
+    schema = find_schema(node)
+    keywords: dict[str, Any] = {}
+    if schema is not None:
+        _, keywords = arrange(schema, [None, *options])
+    if isinstance(keywords.get("device"), DeviceConstant):
+        keywords["device"] = low.device()
+    low.bind(node, low.call("python::tensor", low.settle(data), name="tensor", **keywords))
 
 
 def lower_copy(low: GraphLowering, node: Any) -> None:
@@ -157,7 +188,7 @@ def _typed(argument: Any, value: Any) -> Any:
 
 
 def _equals_default(value: Any, default: Any) -> bool:
-    if isinstance(value, (Value, Symbol)):
+    if isinstance(value, (Value, Symbol)) or next(find_expressions(value), None) is not None:
         return False
     if isinstance(default, float) and isinstance(value, (int, float)) and not isinstance(value, bool):
         return value == default
@@ -183,5 +214,6 @@ HANDLERS: Mapping[str, Handler] = {
     "aten::detach": lower_placement,
     "aten::lift_fresh": lower_placement,
     "aten::to": lower_placement,
+    "aten::tensor": lower_new_tensor,
     **dict.fromkeys(("aten::clone", "aten::alias", "aten::resolve_conj", "aten::resolve_neg"), lower_copy),
 }

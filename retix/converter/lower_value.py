@@ -7,9 +7,11 @@ from typing import Any
 
 import torch
 
+from retix.converter.asked import settle_asked
 from retix.converter.lowering import NUMBER_TYPES, GraphLowering, Handler
 from retix.converter.program import ModuleRef
 from retix.ir import Attribute, Constant, Function, Value
+from retix.space import Expression
 
 
 class DeviceConstant(str):
@@ -46,6 +48,8 @@ def lower_get_attribute(low: GraphLowering, node: Any) -> None:
         low.bind(node, low.read_own(path, thing))
     elif name == "training":
         low.bind(node, low.emit(Attribute("training"), (), name="training", number=True))
+    elif isinstance(thing, Expression):
+        low.bind(node, settle_asked(thing))
     else:
         low.bind(node, low.program.leaves.literal(thing, low.program.full(path)))
 
@@ -83,6 +87,9 @@ def lower_dict(low: GraphLowering, node: Any) -> None:
 def lower_unpack(low: GraphLowering, node: Any) -> None:
     """The items of a tuple or list."""
     item = low.get(node.inputsAt(0))
+    if isinstance(item, Expression):
+        low.bind_outputs(node, tuple(item[index] for index, _ in enumerate(node.outputs())))
+        return
     if not isinstance(item, Value):
         low.bind_outputs(node, tuple(item))
         return
@@ -98,7 +105,8 @@ def lower_unpack(low: GraphLowering, node: Any) -> None:
 def lower_index(low: GraphLowering, node: Any) -> None:
     """An item of a list, tuple or dict."""
     item, index = low.inputs(node)
-    if isinstance(item, (list, tuple, dict)) and not isinstance(index, Value):
+    is_known = isinstance(item, (list, tuple, dict)) and not isinstance(index, (Value, Expression))
+    if is_known or (isinstance(item, Expression) and not isinstance(index, Value)):
         low.bind(node, item[index])
     else:
         number = str(node.outputsAt(0).type()) in NUMBER_TYPES
@@ -138,6 +146,12 @@ def lower_property(low: GraphLowering, node: Any) -> None:
     low.bind(node, low.call(f"python::{name}", low.get(node.inputsAt(0)), name=name))
 
 
+def lower_flag(low: GraphLowering, node: Any) -> None:
+    """``x.is_cuda``."""
+    name = node.kind().removeprefix("prim::")
+    low.bind(node, low.call("python::getattr", low.get(node.inputsAt(0)), name, name=name, number=True))
+
+
 def lower_uninitialized(low: GraphLowering, node: Any) -> None:
     """What TorchScript puts where a branch has nothing to give."""
     low.bind(node, None)
@@ -163,5 +177,6 @@ HANDLERS: Mapping[str, Handler] = {
     "aten::warn": lower_alias,
     "prim::device": lower_property,
     "prim::dtype": lower_property,
+    "prim::is_cuda": lower_flag,
     "prim::Uninitialized": lower_uninitialized,
 }

@@ -27,6 +27,7 @@ class GraphLowering(GraphBuilder):
 
     def __init__(self, program: ScriptProgram, path: str, name: str, numbers: frozenset[int]) -> None:
         super().__init__(program, path, name)
+        self.keeps_lists = program.frontend.keeps_lists
         self.env: dict[str, Any] = {}
         self.n_regions = 0
         self._n_inlined = 0

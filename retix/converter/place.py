@@ -19,13 +19,16 @@ import torch
 from retix.ir import Location
 
 _LIBRARIES = tuple(f"{folder}/" for folder in (*torch.__path__, *numpy.__path__, Path(__file__).parent.parent))
+STAND_IN = "<stand-in "
+"""What the names of files begin with that only the compiler reads."""
+
 # a node of a trace carries its Python stack, one of a script, and an error of the compiler, a piece of source
 _COMPILER_ENTRY = re.compile(r'^\s*File "(?P<file>.+)", line (?P<line>\d+)', re.MULTILINE)
 _STACK_ENTRY = re.compile(r"^(?P<file>.+)\((?P<line>\d+)\): ", re.MULTILINE)
 
 
 def _is_users(file: str) -> bool:
-    return not file.startswith((*_LIBRARIES, "<frozen")) and not file.endswith(".pyx")
+    return not file.startswith((*_LIBRARIES, "<frozen", STAND_IN)) and not file.endswith(".pyx")
 
 
 def find_user_frame(start: types.FrameType | types.TracebackType | None) -> Location | None:

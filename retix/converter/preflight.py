@@ -7,10 +7,13 @@ from typing import Any
 
 import torch
 
+from retix.converter.asked import describe
 from retix.converter.leaf import is_leaf
 from retix.converter.place import find_definition
 from retix.errors import ConversionError
-from retix.recipe import is_basic_unit
+from retix.nn.pytorch import InputChoice, LayerChoice
+from retix.recipe import is_basic_unit, recipe_of
+from retix.space import Expression, find_expressions
 
 _FORWARD_HOOKS = ("_forward_pre_hooks", "_forward_hooks")
 _BACKWARD_HOOKS = ("_backward_pre_hooks", "_backward_hooks")
@@ -28,6 +31,8 @@ def check_module(module: Any) -> None:
         raise ConversionError(f"the base model is {what}", fix="pass an instance of a torch.nn.Module, such as Net()")
     for path, part in _parts(module):
         _check_part(path or "the base model", part)
+        if is_basic_unit(part):
+            _check_unit(path, part)
         # a trace follows the forward hooks of parts; who calls the model itself runs its hooks around all of it
         _check_hooks(path or "the base model", part, _BACKWARD_HOOKS if path else (*_FORWARD_HOOKS, *_BACKWARD_HOOKS))
     if is_leaf(module):
@@ -77,6 +82,30 @@ def _check_part(path: str, part: torch.nn.Module) -> None:
             f"{path} ({cls}) has parameters of unknown shape",
             fix="call the model once on example inputs before the search",
         )
+
+
+def _check_unit(path: str, unit: torch.nn.Module) -> None:
+    inner = next((label for part in unit.modules() for label in _find_choices(part, unit)), None)
+    if inner is not None:
+        cls = type(unit).__qualname__
+        raise ConversionError(
+            f"the basic unit {path or cls} ({cls}) holds {inner}",
+            where=find_definition(type(unit)),
+            why="a basic unit is captured whole, so that a choice inside of it would never be made",
+            fix="hand the choice to the unit as an argument, or remove @basic_unit",
+        )
+
+
+def _find_choices(part: torch.nn.Module, unit: torch.nn.Module) -> Iterator[str]:
+    """Yield the choices that a basic unit makes itself; those among its own arguments are made with it."""
+    if isinstance(part, (LayerChoice, InputChoice)):
+        yield f"the choice {part.label!r}" if part.label else f"a {type(part).__name__}"
+    for value in vars(part).values():
+        if isinstance(value, Expression):
+            yield describe(value)
+    recipe = recipe_of(part) if part is not unit else None
+    if recipe is not None:
+        yield from map(describe, find_expressions((recipe.args, dict(recipe.kwargs))))
 
 
 def _check_hooks(path: str, part: torch.nn.Module, tables: tuple[str, ...]) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from retix.converter.frontend import Frontend
-from retix.converter.label import LabelBook
 from retix.converter.leaf import LeafBook
 from retix.converter.place import NameBook
 from retix.ir import Graph, Location, Model
+from retix.nn.pytorch import LabelBook
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,23 +7,31 @@ choice. Its types are the user's annotations where there are any, and tensors ot
 from __future__ import annotations
 
 import inspect
-import linecache
 import sys
-import typing
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 
-from retix.converter.frontend import Frontend, LeafCallee
-from retix.converter.leaf import RECORDED, is_torch_layer
-from retix.converter.place import find_definition, find_user_frame, read_user_frame
+from retix.converter.asked import answering
+from retix.converter.frontend import Frontend, LeafCallee, OpenCall
+from retix.converter.leaf import is_torch_layer
+from retix.converter.place import find_user_frame, read_user_frame
+from retix.converter.stand_in import (
+    as_plain_layer,
+    forget_stand_ins,
+    is_opaque,
+    list_parameters,
+    make_answerer,
+    make_chain,
+    make_stand_in,
+)
 from retix.errors import ConversionError
 from retix.ir import Location
-from retix.nn.pytorch import InputChoice, LayerChoice
-from retix.recipe import is_basic_unit
+from retix.nn.pytorch import Repeat
+from retix.space import Expression
 
 
 class ScriptFrontend:
@@ -35,14 +43,18 @@ class ScriptFrontend:
 
     def __init__(self, module: torch.nn.Module) -> None:
         self._root = module
-        with warnings.catch_warnings(), _standing_in(module):
+        with warnings.catch_warnings(), _standing_in(module), answering(lambda: True):
             warnings.simplefilter("ignore")
             try:
-                self._script: Any = torch.jit.script(module)
+                self._script: Any = torch.jit.script(make_chain(module) if isinstance(module, Repeat) else module)
             except ConversionError:
                 raise
             except Exception as error:
                 raise _explain(module, error) from error
+
+    @property
+    def keeps_lists(self) -> bool:
+        return True
 
     @property
     def input_names(self) -> None:
@@ -68,9 +80,12 @@ class ScriptFrontend:
     def cell_location(self, call: int) -> Location | None:
         return None
 
+    def open_call(self, call: int) -> OpenCall:
+        raise NotImplementedError("the compiler sees no values of choices")
+
     def leaf_call(self, path: str, method: str, given: list[Any]) -> LeafCallee:
         """A scripted call gives every parameter in order; what only repeats a default is left out again."""
-        parameters = _parameters(self._root.get_submodule(path))
+        parameters = list_parameters(self._root.get_submodule(path))
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
         for parameter, item in zip(parameters, given, strict=True):
@@ -118,98 +133,36 @@ def _explain(module: torch.nn.Module, error: Exception) -> ConversionError:
 def _standing_in(root: torch.nn.Module) -> Iterator[None]:
     """Let stand-ins take the places of basic units and choices."""
     replaced: list[tuple[torch.nn.Module, str, torch.nn.Module]] = []
+    asked: list[tuple[torch.nn.Module, str, Expression]] = []
     stand_ins: dict[int, torch.nn.Module] = {}
 
     def visit(owner: torch.nn.Module) -> None:
+        for name, expression in [(name, item) for name, item in vars(owner).items() if isinstance(item, Expression)]:
+            made = make_answerer(expression)
+            if made is not None:
+                asked.append((owner, name, expression))
+                del vars(owner)[name]
+                owner._modules[name] = made
         for name, child in list(owner._modules.items()):
             if child is None:
                 continue
-            if _is_opaque(child) or is_torch_layer(child):
+            if is_opaque(child) or is_torch_layer(child):
                 replaced.append((owner, name, child))
-                make = _make_stand_in if _is_opaque(child) else _as_plain_layer
+                make = make_stand_in if is_opaque(child) else as_plain_layer
                 owner._modules[name] = stand_ins.setdefault(id(child), make(child))
-            else:
-                visit(child)
+                continue
+            visit(child)
+            if isinstance(child, Repeat):
+                replaced.append((owner, name, child))
+                owner._modules[name] = stand_ins.setdefault(id(child), make_chain(child))
 
     try:
         visit(root)
         yield
     finally:
-        for owner, name, child in replaced:
+        for owner, name, child in reversed(replaced):
             owner._modules[name] = child
-        for file in [file for file in linecache.cache if file.startswith(_STAND_IN_FILE)]:
-            del linecache.cache[file]
-
-
-def _is_opaque(module: torch.nn.Module) -> bool:
-    return is_basic_unit(module) or isinstance(module, (LayerChoice, InputChoice))
-
-
-def _as_plain_layer(layer: torch.nn.Module) -> torch.nn.Module:
-    """The layer as an instance of torch's own class, whose source the compiler reads."""
-    cls = type(layer)
-    if cls.__module__ == RECORDED:
-        (cls,) = cls.__bases__
-    plain = cls.__new__(cls)
-    vars(plain).update(vars(layer))
-    return plain
-
-
-def _parameters(module: torch.nn.Module) -> list[inspect.Parameter]:
-    """What a call of the module takes, without ``self``; a choice takes what its first candidate takes."""
-    if isinstance(module, LayerChoice):
-        return _parameters(module[0])
-    parameters = list(inspect.signature(module.forward).parameters.values())
-    odd = next((p for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)), None)
-    if odd is not None and _is_opaque(module):
-        raise ConversionError(
-            f"forward of the basic unit {type(module).__name__} takes {odd}",
-            where=find_definition(type(module).forward),
-            why="a compiled call has a fixed number of arguments",
-            fix="name the parameters, or convert with example inputs",
-        )
-    return parameters
-
-
-def _types(module: torch.nn.Module) -> dict[str, Any]:
-    """The types of parameters and of the result, as far as they are annotated."""
-    if isinstance(module, LayerChoice):
-        return _types(module[0])
-    if isinstance(module, InputChoice):
-        result = list[torch.Tensor] if module.reduction == "none" else torch.Tensor
-        return {"candidate_inputs": list[torch.Tensor], "return": result}
-    try:
-        return typing.get_type_hints(module.forward)
-    except (NameError, TypeError):  # a name that is only imported for type checkers
-        return {}
-
-
-_STAND_IN_FILE = "<stand-in "
-_STAND_IN = """\
-class StandIn(Module):
-    def forward({parameters}) -> Result:
-        raise RuntimeError("a stand-in")
-"""
-
-
-def _make_stand_in(module: torch.nn.Module) -> torch.nn.Module:
-    """A module whose forward the compiler takes for that of ``module``."""
-    types = _types(module)
-    names: dict[str, Any] = {"Module": torch.nn.Module, "Result": types.get("return", torch.Tensor)}
-    written = ["self"]
-    for index, parameter in enumerate(_parameters(module)):
-        names[f"T{index}"] = types.get(parameter.name, torch.Tensor)
-        default = ""
-        if parameter.default is not parameter.empty:
-            names[f"D{index}"] = parameter.default
-            default = f" = D{index}"
-            if parameter.default is None and parameter.name not in types:
-                names[f"T{index}"] = torch.Tensor | None
-        written.append(f"{parameter.name}: T{index}{default}")
-    text = _STAND_IN.format(parameters=", ".join(written))
-    file = f"{_STAND_IN_FILE}{id(module)}>"
-    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-    names["__name__"] = __name__
-    exec(compile(text, file, "exec"), names)  # the compiler reads source, and each signature needs its own
-    made: Callable[[], torch.nn.Module] = names["StandIn"]
-    return made()
+        for owner, name, expression in asked:
+            del owner._modules[name]
+            vars(owner)[name] = expression
+        forget_stand_ins()

@@ -19,24 +19,31 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
+from retix.converter.asked import answering, default_of, map_asked
 from retix.converter.baked import BakedSize, BakeGuard
 from retix.converter.boundary import Boundary
+from retix.converter.candidate import order_arguments
+from retix.converter.frontend import OpenCall
 from retix.converter.leaf import is_leaf
 from retix.converter.leaf_run import LeafRun, LeafRunner
 from retix.converter.place import find_user_frame
 from retix.converter.signature import positional_names
 from retix.converter.tracer import Script, is_size, is_tracing, takes_gradient, untraced
-from retix.errors import ConversionError
+from retix.errors import ConversionError, SpaceError
 from retix.ir import Location
 
-# Operators live in torch's registry, which is one per process. These two keep no state.
+# Operators live in torch's registry, which is one per process. These keep no state.
 _LIBRARY: Any = torch.library.Library("retix", "DEF")  # type: ignore[no-untyped-call]  # torch leaves it untyped
-# both pretend to write to what they are given, which keeps TorchScript from removing them where nobody takes what they
+# all pretend to write to what they are given, which keeps TorchScript from removing them where nobody takes what they
 # return: a layer may change its input in place, and without its marks a module would take other inputs
 _LIBRARY.define("leaf(int call, Tensor(a!)? first, Tensor[] inputs, Tensor[] outputs) -> Tensor[]")
+_LIBRARY.define("open(int call, Tensor(a!)? first, Tensor[] inputs, Tensor[] outputs) -> Tensor[]")
 _LIBRARY.define("mark(Tensor(a!) x, str name, int call) -> Tensor(a!)")
 # new tensors over the same memory: what is traced must not be the very tensors that went in
-_LIBRARY.impl("leaf", lambda call, first, inputs, outputs: [t.view_as(t) for t in outputs], "CompositeExplicitAutograd")
+for _name in ("leaf", "open"):
+    _LIBRARY.impl(
+        _name, lambda call, first, inputs, outputs: [t.view_as(t) for t in outputs], "CompositeExplicitAutograd"
+    )
 _LIBRARY.impl("mark", lambda x, name, call: x.view_as(x), "CompositeExplicitAutograd")
 
 
@@ -49,6 +56,7 @@ class Trace:
         boundary: What goes into the module and comes out of it.
         leaf_runs: Every call of a leaf, by the number that its operator carries.
         cell_calls: The user's line of every call of a module in between, likewise.
+        open_calls: Every call of a function with choices among its arguments, likewise.
         sizes: The sizes that the trace keeps as numbers or conditions.
     """
 
@@ -56,6 +64,7 @@ class Trace:
     script: Script
     leaf_runs: list[LeafRun] = field(default_factory=list)
     cell_calls: list[Location | None] = field(default_factory=list)
+    open_calls: list[OpenCall] = field(default_factory=list)
     sizes: list[BakedSize] = field(default_factory=list)
 
     def graph(self, path: str, method: str) -> Any:
@@ -89,8 +98,8 @@ def trace(
     with warnings.catch_warnings(), torch.enable_grad(), _without_gradients(module):
         warnings.simplefilter("ignore")
         guard = BakeGuard(is_tracing, is_size, lambda x: _mark(x, "", -1), keep, takes_gradient)
-        found.sizes = guard.sizes
-        with _opaque(module, found, guard, runner), guard:
+        found.sizes, found.open_calls = guard.sizes, guard.opens.calls
+        with _opaque(module, found, guard, runner), guard, answering(is_tracing):
             try:
                 found.script.record(found.boundary.tensors)
             except ConversionError:
@@ -102,6 +111,10 @@ def trace(
 
 def _explain(module: torch.nn.Module, error: Exception) -> ConversionError:
     frame = find_user_frame(error.__traceback__)
+    if isinstance(error, SpaceError):
+        return ConversionError(
+            f"{type(module).__name__} cannot be traced: {error.what}", where=frame, why=error.why, fix=error.fix
+        )
     unregistered = "requires grad as a constant" in str(error)
     return ConversionError(
         f"{type(module).__name__} cannot be traced in {'training' if module.training else 'eval'} mode: "
@@ -183,11 +196,13 @@ def _leaf_forward(
     def opaque(*args: Any, **kwargs: Any) -> Any:
         if not is_tracing():
             return forward(*args, **kwargs)
+        # lists are kept as they are now: forward may append to them later
+        args, kwargs = pytree.tree_map(lambda item: item, order_arguments(leaf, args, kwargs))
         caller = sys._getframe(1)
         guard.check_modes(caller)
         call = len(found.leaf_runs)
         with untraced():
-            results = runner.run(call, leaf, forward, args, kwargs)
+            results = runner.run(call, leaf, forward, *map_asked(default_of, (args, kwargs)))
             results = pytree.tree_map_only(torch.Tensor, torch.Tensor.detach, results)
         leaves, spec = pytree.tree_flatten(results)
         detached = not torch.is_grad_enabled()

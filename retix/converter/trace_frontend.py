@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
-from retix.converter.frontend import LEAF, Frontend, LeafCallee
+from retix.converter.candidate import refuse_keywords
+from retix.converter.frontend import LEAF, Frontend, LeafCallee, OpenCall
 from retix.converter.leaf_run import LeafRun
 from retix.converter.script import find_compiled
 from retix.converter.trace import Trace
-from retix.errors import ConversionError
 from retix.ir import Location
 
 Capture = Callable[[torch.nn.Module, tuple[Any, ...], dict[str, Any], str], Frontend]
@@ -30,6 +30,10 @@ class TraceFrontend:
     def __init__(self, trace: Trace, capture: Capture) -> None:
         self._trace = trace
         self._capture = capture
+
+    @property
+    def keeps_lists(self) -> bool:
+        return False
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -51,6 +55,9 @@ class TraceFrontend:
 
     def cell_location(self, call: int) -> Location | None:
         return self._trace.cell_calls[call]
+
+    def open_call(self, call: int) -> OpenCall:
+        return self._trace.open_calls[call]
 
     def leaf_call(self, path: str, method: str, given: list[Any]) -> LeafCallee | None:
         """Read the leaf's own graph, which holds one opaque operator, or none where it was given no tensor in vain."""
@@ -76,12 +83,7 @@ class TraceFrontend:
 
     def _candidate(self, module: torch.nn.Module, full: str, call: LeafRun) -> Frontend:
         if call.kwargs:
-            raise ConversionError(
-                f"the candidate {full} ({type(module).__name__}) is called with {', '.join(call.kwargs)} by name",
-                where=call.location,
-                why="a candidate that is captured as a graph takes positional arguments",
-                fix=f"leave the names out, or decorate {type(module).__name__} with @basic_unit",
-            )
+            raise refuse_keywords(module, full, call.kwargs, call.location)
         return self._capture(module, call.args, {}, full)
 
 

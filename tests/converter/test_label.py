@@ -8,8 +8,8 @@ import torch
 
 import retix.nn.pytorch as nn
 from retix.converter import convert
-from retix.converter.label import LabelBook
 from retix.mutation import MutationSpace
+from retix.nn.pytorch import LabelBook
 
 
 def test_own_label_stays() -> None:

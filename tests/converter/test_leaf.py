@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from retix.converter import convert
-from retix.converter.label import LabelBook
 from retix.converter.leaf import LeafBook, is_leaf, recover_arguments
 from retix.converter.user_source import SourceBook
 from retix.errors import ConversionError
 from retix.ir import Model, Module, Open, Symbol
 from retix.nn import pytorch as rnn
+from retix.nn.pytorch import LabelBook
 from retix.recipe import basic_unit
 from tests.converter.equality import assert_same
 

@@ -188,7 +188,7 @@ def test_live_object_is_refused() -> None:
 
 
 def test_choice_inside_a_unit_is_refused() -> None:
-    """A unit is written out as it is, and retix is not there."""
+    """A unit is captured whole, so that nobody would make the choice."""
 
     @basic_unit
     class Chooses(nn.Module):
@@ -199,7 +199,7 @@ def test_choice_inside_a_unit_is_refused() -> None:
         def forward(self, x: Any) -> Any:
             return self.choice(x)
 
-    with refused(r"Chooses uses 'nn\.LayerChoice' of retix", file=__file__, line="def __init__"):
+    with refused(r"the basic unit unit \(.*Chooses\) holds a LayerChoice", file=__file__, line="def __init__"):
         convert(net_of(Chooses()), X)
 
 

@@ -12,8 +12,10 @@ from retix.converter.fx.estimate import UNKNOWN, is_shape
 from retix.converter.fx.kind import kind_of
 from retix.converter.fx.scope import LOCATION, RANK, Node, pick, unpack
 from retix.converter.fx.symbol import SymbolicValue
+from retix.converter.open_call import COUNTS, refuse_count
 from retix.converter.place import find_user_frame
 from retix.ir import Location
+from retix.space import find_expressions
 
 if TYPE_CHECKING:
     from retix.converter.fx.tracer import ScopeTracer
@@ -78,6 +80,9 @@ class Answers:
 
     def _find_length(self, node: Node, kind: type) -> int | None:
         """How many items there are, if that is the same for all inputs."""
+        name = str(node.target if isinstance(node.target, str) else getattr(node.target, "__name__", ""))
+        if name in COUNTS and next(find_expressions((node.args, dict(node.kwargs))), None) is not None:
+            raise refuse_count(name, node.meta[LOCATION])
         known = self._estimator.find(node)
         if isinstance(known, (tuple, list, dict)):
             return len(known)

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from retix.converter.fx.arguments import find_overload
 from retix.converter.fx.functions import FUNCTIONS, OPERATORS
 from retix.converter.fx.kind import kind_of
 from retix.converter.fx.lowering import Handler, ScopeLowering, lower_scope
@@ -15,9 +14,8 @@ from retix.converter.fx.python import PYTHON, lower_attribute, lower_items, lowe
 from retix.converter.fx.scope import SCOPE, TENSOR, Node, pick, unpack
 from retix.converter.leaf import is_leaf
 from retix.converter.leaf_member import call_leaf, value_name
-from retix.converter.lower_number import calculate
-from retix.converter.lower_operator import arrange
-from retix.ir import Call, Cell, Function
+from retix.converter.operator_call import call_operator, find_operator
+from retix.ir import Call, Cell
 
 
 def lower_read(low: ScopeLowering, node: Node) -> None:
@@ -112,7 +110,7 @@ def lower_method_call(low: ScopeLowering, node: Node) -> None:
 
 def apply_operator(low: ScopeLowering, node: Node, target: Any) -> None:
     """Any operator of torch: found by name, its overload by the arguments."""
-    qualified, packet = _find_operator(target)
+    qualified, packet = find_operator(target)
     namespace, _, name = qualified.partition("::")
     args, kwargs = low.arguments(node)
     args = tuple(low.spread(item) for item in args)
@@ -123,43 +121,7 @@ def apply_operator(low: ScopeLowering, node: Node, target: Any) -> None:
         packet = getattr(torch.ops.aten, name)
     if packet is None:
         raise low.refuse(f"{name} is no operator of torch", why="a graph holds operators of torch on tensors")
-    emit_operator(low, node, f"{namespace}::{name}", packet, args, kwargs)
-
-
-def _find_operator(target: Any) -> tuple[str, Any]:
-    """The name of an operator with its namespace, and what knows its overloads; None for the latter if it is none."""
-    if isinstance(target, torch._ops.OpOverload):
-        return str(target._schema.name), target
-    if isinstance(target, torch._ops.OpOverloadPacket):
-        return str(target._qualified_op_name), target
-    name = target if isinstance(target, str) else getattr(target, "__name__", str(target))
-    return f"aten::{name}", getattr(torch.ops.aten, name, None)
-
-
-def emit_operator(
-    low: ScopeLowering, node: Node, name: str, packet: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> None:
-    """Add a node that applies an operator, with its arguments as the schema of the overload has them."""
-    short = name.split("::")[1]
-    found = find_overload(packet, args, kwargs, low.kind)
-    if found is None:
-        number = calculate(low, short, list(args)) if not kwargs else None
-        if number is None:
-            given = ", ".join([low.kind(item).__name__ for item in args] + list(kwargs))
-            raise low.refuse(f"{short} is called with ({given}), for which torch has no operator")
-        low.bind(node, number)
-        return
-    schema, given_args = found
-    positional, keywords = arrange(schema, low.complete(schema, given_args))
-    made = low.graph.add(
-        Function(name),
-        low.settle(positional),
-        low.settle(keywords),
-        name=short.strip("_"),
-        n_outputs=max(1, len(schema.returns)),
-        location=low.location,
-    )
-    low.bind(node, made.outputs if len(schema.returns) > 1 else made.output)
+    low.bind(node, call_operator(low, f"{namespace}::{name}", packet, args, kwargs))
 
 
 HANDLERS: Mapping[str, Handler] = {

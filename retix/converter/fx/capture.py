@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
+from retix.converter.candidate import refuse_keywords
 from retix.converter.fx.calls import HANDLERS
 from retix.converter.fx.estimate import UNKNOWN
 from retix.converter.fx.follow import follow
 from retix.converter.fx.lowering import SymbolicProgram, lower_scope
-from retix.converter.fx.scope import Node
+from retix.converter.fx.scope import LOCATION, Node, map_tree
 from retix.converter.fx.tracer import ScopeTracer
-from retix.converter.label import LabelBook
 from retix.converter.leaf import LeafBook
 from retix.converter.lower import name_root
 from retix.converter.merge import merge_modes
@@ -25,6 +25,7 @@ from retix.converter.share import share_parts
 from retix.converter.state import watch_state
 from retix.errors import ConversionError
 from retix.ir import Location, Model
+from retix.nn.pytorch import LabelBook
 
 
 def capture_symbolic(
@@ -110,7 +111,9 @@ class _Capture:
 
     def _capture_candidate(self, program: SymbolicProgram, candidate: torch.nn.Module, full: str, call: Node) -> str:
         """Follow a candidate of a choice, called with what the choice is called with; returns its graph's name."""
-        args = tuple(program.estimator.find(item) if isinstance(item, Node) else item for item in call.args)
+        if call.kwargs:
+            raise refuse_keywords(candidate, full, call.kwargs, call.meta[LOCATION])
+        args = map_tree(lambda item: program.estimator.find(item) if isinstance(item, Node) else item, call.args)
         tracer, scope = follow(candidate, args, {})
         self._note(tracer)
         lower_scope(program.at(candidate, tracer.estimator, full), scope)

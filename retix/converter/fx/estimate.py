@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
+from retix.converter.asked import default_of
 from retix.converter.fx.scope import RANK, SCOPE, TENSOR, Node, map_tree, pick, unpack
 
 UNKNOWN = object()
@@ -104,7 +105,7 @@ class Estimator:
             return UNKNOWN
 
     def _value(self, item: Any) -> Any:
-        return self._known[item] if isinstance(item, Node) else item
+        return self._known[item] if isinstance(item, Node) else default_of(item)
 
     def _run(self, node: Node, args: Any, kwargs: Any) -> Any:
         if node.target is unpack:
@@ -118,7 +119,9 @@ class Estimator:
         return node.target(*args, **kwargs)  # type: ignore[operator]  # of a call of a function
 
     def _count_dimensions(self, node: Node) -> Any:
-        is_count = (node.op == "call_method" and node.target == "dim") or node.args[1:] == ("ndim",)
+        is_count = (node.op == "call_method" and node.target == "dim") or (
+            node.target is getattr and node.args[1] == "ndim"
+        )
         told = node.args[0].meta.get(RANK) if is_count and isinstance(node.args[0], Node) else None
         return UNKNOWN if told is None else told
 

@@ -12,12 +12,13 @@ from typing import Any
 
 import torch
 
+from retix.converter.asked import answering
 from retix.converter.fx.scope import Scope
 from retix.converter.fx.symbol import call_with_symbols, count_items, is_instance
 from retix.converter.fx.tracer import ScopeTracer
 from retix.converter.leaf import is_leaf
 from retix.converter.place import find_user_frame
-from retix.errors import ConversionError
+from retix.errors import ConversionError, SpaceError
 
 
 def follow(module: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[ScopeTracer, Scope]:
@@ -36,11 +37,16 @@ def follow(module: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, 
     """
     tracer = ScopeTracer(module)
     forward = module.forward
-    with _redirected(module, tracer), _seen_by_users(module):
+    capturing = answering(lambda: not tracer.is_estimating)
+    with _redirected(module, tracer), _seen_by_users(module), capturing:
         try:
             return tracer, tracer.run(forward, args, kwargs)
         except ConversionError:
             raise
+        except SpaceError as error:
+            frame = find_user_frame(error.__traceback__)
+            what = f"{type(module).__name__} cannot be followed with symbols: {error.what}"
+            raise ConversionError(what, where=frame, why=error.why, fix=error.fix) from error
         except Exception as error:
             raise _explain(module, error) from error
 

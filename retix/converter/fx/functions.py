@@ -8,10 +8,13 @@ from typing import Any, TypeAlias
 import torch
 import torch.nn.functional as F
 
+from retix.converter.asked import FIX
 from retix.converter.fx.lowering import Handler, ScopeLowering, Sizes
-from retix.converter.fx.python import add_constant, count_dimensions
+from retix.converter.fx.python import count_dimensions
 from retix.converter.fx.scope import Node, map_tree
+from retix.converter.index import add_constant
 from retix.ir import Value
+from retix.space import Expression
 
 Call: TypeAlias = tuple[str, tuple[Any, ...], dict[str, Any]]
 """An operator's name and its arguments."""
@@ -35,6 +38,8 @@ def _lower_interpolate(low: ScopeLowering, node: Node) -> None:
     args, kwargs = low.arguments(node)
     defaults = {"size": None, "scale_factor": None, "mode": "nearest", "align_corners": None}
     given = _bind("input size scale_factor mode align_corners", defaults, args, kwargs)
+    if isinstance(given["mode"], Expression):
+        raise low.refuse("interpolate is given its mode by a choice", fix=FIX)
     mode, n_spatial = given["mode"], _count_spatial(low, node, given)
     size, scale = low.spread(given["size"]), low.spread(given["scale_factor"])
     if isinstance(size, int) or low.is_number(size):
@@ -104,7 +109,7 @@ def _lower_tensor(low: ScopeLowering, node: Node) -> None:
     data = low.spread(given["data"])
     numbers: list[Any] = []
     map_tree(numbers.append, data)
-    if any(isinstance(item, Value) for item in numbers):
+    if any(isinstance(item, (Value, Expression)) for item in numbers):
         options = {"dtype": given["dtype"], "device": low.device()}
         named = {key: item for key, item in options.items() if item is not None}
         low.bind(node, low.call("python::tensor", data, name="tensor", **named))

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from retix.converter.asked import default_of
 from retix.converter.fx.scope import Node, pick, unpack
 
 KIND = "kind"
@@ -48,6 +49,10 @@ def kind_of(node: Node) -> type:
     return known
 
 
+def _kind_of_argument(item: Any) -> type:
+    return kind_of(item) if isinstance(item, Node) else type(default_of(item))
+
+
 def find_kind(op: str, target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> type | None:
     """The type of what a node stands for, or None for a tensor and where it is not known."""
     if op == "call_method":
@@ -79,14 +84,14 @@ def _kind_of_call(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -
 
 
 def _kind_of_item(items: Any, index: Any) -> type | None:
-    kind = kind_of(items) if isinstance(items, Node) else type(items)
+    kind = _kind_of_argument(items)
     if issubclass(kind, torch.Size):
         return torch.Size if isinstance(index, slice) else int
     return None
 
 
 def _kind_of_arithmetic(target: Any, args: tuple[Any, ...]) -> type | None:
-    kinds = [kind_of(item) if isinstance(item, Node) else type(item) for item in args]
+    kinds = [_kind_of_argument(item) for item in args]
     if torch.Tensor in kinds or any(issubclass(kind, torch.Tensor) for kind in kinds):
         return None
     if target in _COMPARISONS:

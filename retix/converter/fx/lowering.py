@@ -179,29 +179,13 @@ class ScopeLowering(GraphBuilder):
 
     def kind(self, item: Any) -> type:
         """The Python type of an argument."""
-        if isinstance(item, Value):
-            return self.kinds.get(item, int if item in self.numbers else torch.Tensor)
-        return torch.Size if isinstance(item, Sizes) else type(item)
+        if isinstance(item, Value) and item in self.kinds:
+            return self.kinds[item]
+        return torch.Size if isinstance(item, Sizes) else super().kind(item)
 
     def spread(self, item: Any) -> Any:
         """``item`` with lists in the place of whole shapes, or values of lists where the rank is not known."""
         return map_tree(lambda part: self.settle(part) if isinstance(part, Sizes) else part, item)
-
-    def complete(self, schema: Any, args: list[Any]) -> list[Any]:
-        """``args`` with what a trace tells for options that are left out: the device of what is made."""
-        makes = not any(self.is_tensor(item) for item in args)
-        made = list(args)
-        for position, parameter in enumerate(schema.arguments):
-            if parameter.name == "device" and (makes or made[position] is not None):
-                is_value = isinstance(made[position], Value)
-                made[position] = made[position] if is_value else self.device()
-            elif parameter.name == "pin_memory" and made[position] is None:
-                made[position] = False
-        return made
-
-    def is_tensor(self, item: Any) -> bool:
-        """Whether ``item`` is a tensor, or may be one."""
-        return isinstance(item, Value) and self.kind(item) is torch.Tensor
 
     def rank(self, node: Any) -> int | None:
         """How many dimensions the tensor of a node has, if that is known."""

@@ -14,7 +14,7 @@ from retix.converter.fx.kind import kind_of
 from retix.converter.fx.rank import expect_rank
 from retix.converter.fx.scope import RANK, TENSOR
 from retix.converter.fx.symbol import SymbolicValue, is_instance
-from retix.converter.fx.unfold import Unfolder
+from retix.converter.unfold import Unfolder
 
 if TYPE_CHECKING:
     from retix.converter.fx.tracer import ScopeTracer

@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 
+from retix.converter.asked import Asked, refuse_uncalled, settle_asked
 from retix.converter.baked import read_modes
 from retix.converter.boundary import is_plain, refuse_plain_result, refuse_result
+from retix.converter.candidate import order_arguments
 from retix.converter.construction import map_parts, take_apart
 from retix.converter.detach import is_in_function
 from retix.converter.fx.answers import Answers
@@ -26,6 +28,7 @@ from retix.converter.place import find_user_frame
 from retix.converter.signature import positional_names
 from retix.errors import ConversionError
 from retix.ir import Location
+from retix.space import Expression
 
 
 class ScopeTracer(torch.fx.Tracer):
@@ -96,7 +99,8 @@ class ScopeTracer(torch.fx.Tracer):
         """Record the call of a module; see `torch.fx.Tracer`."""
         path = self._paths[m]
         if is_leaf(m):
-            called = self.record("call_module", path, args, kwargs)
+            given, named = map_tree(_ask_uncalled, order_arguments(m, args, kwargs))
+            called = self.record("call_module", path, given, named)
             rank = rank_of_layer(m, called.node)
             if rank is not None:
                 called.node.meta[RANK] = rank
@@ -246,7 +250,9 @@ class ScopeTracer(torch.fx.Tracer):
             return item.node
         if isinstance(item, torch.Tensor):
             return self.read_tensor(item).node
-        return item
+        if isinstance(item, Expression):
+            raise refuse_uncalled(item)
+        return settle_asked(item)
 
     def read_tensor(self, tensor: torch.Tensor) -> SymbolicValue:
         """A tensor of the module, or a constant, as a symbol; each is read once in a scope."""
@@ -279,6 +285,11 @@ class ScopeTracer(torch.fx.Tracer):
         cls = type(module).__name__
         name = f"{self._scope.path} ({cls})" if self._scope.path else cls
         return ConversionError(f"{name}: {what}", where=find_user_frame(sys._getframe(1)), why=why, fix=fix)
+
+
+def _ask_uncalled(item: Any) -> Any:
+    """A leaf is captured with its arguments as they are; choices that nobody calls are among them."""
+    return Asked(item) if isinstance(item, Expression) else item
 
 
 def _copy_facts(source: Node, node: Node) -> None:

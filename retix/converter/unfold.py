@@ -28,17 +28,15 @@ class Unfolder:
         """The twin of ``function``; functions that it is wrapped around are twins too."""
         twin = self._twins.get(function)
         if twin is None:
-            closure = tuple(self._unfold_cell(cell) for cell in function.__closure__ or ()) or None
-            twin = types.FunctionType(
-                function.__code__, self._view(function.__globals__), function.__name__, function.__defaults__, closure
-            )
+            cells = tuple(types.CellType() for _ in function.__closure__ or ())
+            names = self._view(function.__globals__)
+            twin = types.FunctionType(function.__code__, names, function.__name__, function.__defaults__, cells or None)
             twin.__kwdefaults__ = function.__kwdefaults__
-            self._twins[function] = twin
+            self._twins[function] = twin  # known before its closure is looked into, where it may be itself
+            for cell, original in zip(cells, function.__closure__ or (), strict=True):
+                content = original.cell_contents
+                cell.cell_contents = self.unfold(content) if isinstance(content, types.FunctionType) else content
         return twin
-
-    def _unfold_cell(self, cell: types.CellType) -> types.CellType:
-        content = cell.cell_contents
-        return types.CellType(self.unfold(content)) if isinstance(content, types.FunctionType) else cell
 
     def _view(self, names: dict[str, Any]) -> dict[str, Any]:
         known = self._globals.get(id(names))
