@@ -47,6 +47,8 @@ class FailureKind(StrEnum):
     """The generated module, or something it imports, cannot be imported."""
     BUILD = "build"
     """The sample cannot be made into a model: a mutator or the code generator refused."""
+    INVALID = "invalid"
+    """A mutator said that there is no such model; nothing was run, and it costs nothing of the budget."""
     TIMEOUT = "timeout"
     """The trial ran longer than it may."""
     KILLED = "killed"

@@ -12,14 +12,18 @@ from retix.trial import Trial
 
 MODEL = "model.py"
 WEIGHTS = "model.safetensors"
+BASE = "base.pkl"
+"""What the source of a model that Python builds reads beside itself, if it does."""
+
 META = "meta.json"
 
 
 def export_best(reader: StoreReader, k: int, out: Path, *, force: bool) -> list[Path]:
     """Copy the ``k`` best trials to ``<out>/<rank>-trial-<id>/``.
 
-    Each folder has the model's source ``model.py``, its weights ``model.safetensors`` if they were kept, and
-    ``meta.json``: the sample, the metrics, the versions, and where it comes from.
+    Each folder has the model's source ``model.py``, with ``base.pkl`` if it reads that, its weights
+    ``model.safetensors`` if they were kept, and ``meta.json``: the sample, the metrics, the versions, and where it
+    comes from.
 
     Args:
         reader: The experiment.
@@ -58,7 +62,7 @@ def _check(reader: StoreReader, trial: Trial, target: Path, *, force: bool) -> N
 def _export(reader: StoreReader, info: ExperimentInfo, trial: Trial, target: Path) -> None:
     source = reader.trial_directory(trial.id)
     target.mkdir(parents=True, exist_ok=True)
-    for name in (MODEL, WEIGHTS):
+    for name in (MODEL, BASE, WEIGHTS):
         # Of a folder that is replaced, weights must not stay beside the source of another model.
         (target / name).unlink(missing_ok=True)
         if (source / name).is_file():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from retix.errors import EvaluationError
 from retix.evaluator.report import PrintingReporter, RememberingReporter, reporting
@@ -40,6 +40,14 @@ class Evaluator(ABC):
             model_cls: Makes a new model; a class, or any callable without arguments.
         """
 
+    def check(self) -> None:
+        """Refuse what would fail for every model, such as data that is missing; asked before a search begins.
+
+        Raises:
+            EvaluationError: Something is missing.
+        """
+        return
+
     def example_inputs(self) -> tuple[Any, ...] | None:
         """Inputs that a model can be called with, ``model(*inputs)``, or None if this evaluator knows none.
 
@@ -47,24 +55,23 @@ class Evaluator(ABC):
         """
         return None
 
-    def _execute(self, model_cls: Callable[[], nn.Module]) -> dict[str, float]:
+    def _execute(self, model_cls: Callable[[], nn.Module] | nn.Module) -> dict[str, float]:
         """Evaluate one model here and now, printing what it reports: the entry for debugging.
 
         Args:
-            model_cls: The model's class (``Net``, not ``Net()``).
+            model_cls: The model's class, or a model, which is then trained itself.
 
         Returns:
             The final result.
 
         Raises:
-            EvaluationError: A model was given in place of its class, or there was no final result.
+            EvaluationError: There was no final result.
         """
-        if not isinstance(model_cls, type) and hasattr(model_cls, "state_dict"):
-            name = type(model_cls).__name__
-            raise EvaluationError(f"{name}() is a model, not the class of one", fix=f"evaluate {name}, without the ()")
+        is_model = not isinstance(model_cls, type) and hasattr(model_cls, "state_dict")
+        make = cast("Callable[[], nn.Module]", (lambda: model_cls) if is_model else model_cls)
         reporter = RememberingReporter(PrintingReporter())
         with reporting(reporter):
-            self.evaluate(model_cls)
+            self.evaluate(make)
         if reporter.result is None:
             raise EvaluationError(
                 f"{type(self).__name__} ended without a final result",

@@ -35,11 +35,11 @@ class Lightning(Evaluator):
         trainer: The trainer.
         train_dataloaders: What to train on; not needed if the module or ``fit_kwargs`` brings its own data.
         val_dataloaders: What to validate on; likewise.
-        fit_kwargs: Further arguments of ``trainer.fit``, such as ``datamodule``.
         train_dataloader: The name that ``train_dataloaders`` had in NNI up to 2.6.
+        fit_kwargs: Further arguments of ``trainer.fit``, such as ``datamodule``.
 
     Raises:
-        EvaluationError: The module or the trainer is none, they are of different packages, or a loader is missing.
+        EvaluationError: The module or the trainer is none, or they are of different packages.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class Lightning(Evaluator):
         trainer: Any,
         train_dataloaders: Any = None,
         val_dataloaders: Any = None,
-        fit_kwargs: Mapping[str, Any] | None = None,
         train_dataloader: Any = None,
+        fit_kwargs: Mapping[str, Any] | None = None,
     ):
         if train_dataloader is not None and train_dataloaders is not None:
             raise EvaluationError("both train_dataloaders and train_dataloader are given", fix="give the first alone")
@@ -59,10 +59,13 @@ class Lightning(Evaluator):
         self.val_dataloaders = val_dataloaders
         self.fit_kwargs = dict(fit_kwargs or {})
         self._framework = _find_framework(lightning_module, trainer)
+
+    def check(self) -> None:
         if "datamodule" not in self.fit_kwargs:
             self._check_loaders()
 
     def evaluate(self, model_cls: Callable[[], nn.Module]) -> None:
+        self.check()
         loaders = self.train_dataloaders, self.val_dataloaders
         with quiet(), untouched_loaders(*loaders):
             module = loads(dumps(self.module))
@@ -120,10 +123,11 @@ class Classification(_Supervised):
         val_dataloaders: What to validate on.
         export_onnx: Accepted for NNI's scripts; nothing is exported (see `SupervisedLearningModule`).
         train_dataloader: The name that ``train_dataloaders`` had in NNI up to 2.6.
+        num_classes: Accepted for scripts of NNI 3.0, whose metric asked for it; here the outputs tell.
         **trainer_kwargs: The arguments of `Trainer`.
 
     Raises:
-        EvaluationError: A loader is missing, or the trainer has no such argument.
+        EvaluationError: The trainer has no such argument.
     """
 
     optimize_mode = "maximize"
@@ -138,9 +142,10 @@ class Classification(_Supervised):
         val_dataloaders: Any = None,
         export_onnx: Path | str | bool | None = False,
         train_dataloader: Any = None,
+        num_classes: int | None = None,
         **trainer_kwargs: Any,
     ):
-        module = ClassificationModule(criterion, learning_rate, weight_decay, optimizer, export_onnx)
+        module = ClassificationModule(criterion, learning_rate, weight_decay, optimizer, export_onnx, num_classes)
         super().__init__(module, train_dataloaders, val_dataloaders, train_dataloader, trainer_kwargs)
 
 
@@ -161,7 +166,7 @@ class Regression(_Supervised):
         **trainer_kwargs: The arguments of `Trainer`.
 
     Raises:
-        EvaluationError: A loader is missing, or the trainer has no such argument.
+        EvaluationError: The trainer has no such argument.
     """
 
     optimize_mode = "minimize"

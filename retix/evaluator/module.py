@@ -114,7 +114,10 @@ class SupervisedLearningModule(LightningModule):
 
 @trace
 class ClassificationModule(SupervisedLearningModule):
-    """Classification; metric ``acc``, the accuracy in [0, 1]. See `SupervisedLearningModule` for the arguments."""
+    """Classification; metric ``acc``, the accuracy in [0, 1]. See `SupervisedLearningModule` for the arguments.
+
+    ``num_classes`` is accepted for scripts of NNI 3.0, whose metric asked for it; here the outputs tell.
+    """
 
     def __init__(
         self,
@@ -123,6 +126,7 @@ class ClassificationModule(SupervisedLearningModule):
         weight_decay: float = 0.0,
         optimizer: Callable[..., optim.Optimizer] = optim.Adam,
         export_onnx: Path | str | bool | None = False,
+        num_classes: int | None = None,
     ):
         super().__init__(criterion, {"acc": AccuracyWithLogits}, learning_rate, weight_decay, optimizer, export_onnx)
 

@@ -11,16 +11,18 @@ from retix.evaluator import Evaluator
 from retix.experiment.config import RetiariiExeConfig
 from retix.mutation import Mutator
 from retix.store import OptimizeMode
-from retix.strategy import Strategy
+from retix.strategy import BaseStrategy, Strategy
 
 
 def check_evaluator(evaluator: Any) -> Evaluator:
-    """``evaluator``, if it is one.
+    """``evaluator``, if it is one that can evaluate.
 
     Raises:
         ConfigError: It is none.
+        EvaluationError: Something is missing in it, such as the data.
     """
     if isinstance(evaluator, Evaluator):
+        evaluator.check()
         return evaluator
     raise ConfigError(
         "the experiment has no evaluator" if evaluator is None else f"the evaluator is {_describe(evaluator)}",
@@ -52,13 +54,13 @@ def check_mutators(mutators: Sequence[Mutator]) -> tuple[Mutator, ...]:
     return tuple(mutators)
 
 
-def check_strategy(strategy: Any) -> Strategy:
+def check_strategy(strategy: Any) -> Strategy | BaseStrategy:
     """``strategy``, if it is one.
 
     Raises:
         ConfigError: It is none.
     """
-    if isinstance(strategy, Strategy):
+    if isinstance(strategy, (Strategy, BaseStrategy)):
         return strategy
     raise ConfigError(
         f"the strategy is {_describe(strategy)}",
@@ -66,7 +68,7 @@ def check_strategy(strategy: Any) -> Strategy:
     )
 
 
-def choose_mode(config: RetiariiExeConfig, strategy: Strategy, evaluator: Evaluator) -> OptimizeMode:
+def choose_mode(config: RetiariiExeConfig, strategy: Strategy | BaseStrategy, evaluator: Evaluator) -> OptimizeMode:
     """What the settings, the strategy or the evaluator say, or ``maximize``.
 
     Raises:

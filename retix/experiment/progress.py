@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from retix.trial import Reported, Trial, TrialState
+from retix.trial import FailureKind, Reported, Trial, TrialState
 
 
 class Progress:
@@ -32,6 +32,7 @@ class Progress:
         self._begin = time.monotonic()
         self._states: dict[int, TrialState] = {}
         self._counts: Counter[TrialState] = Counter()
+        self._invalid = 0  # samples that make no model; nothing of them was run
         self._best: Trial | None = None
         self._live = Live(self, console=self._console, refresh_per_second=4) if self._console.is_terminal else None
 
@@ -48,6 +49,9 @@ class Progress:
 
     def trial_changed(self, trial: Trial) -> None:
         """Count a trial, and show it if it has ended."""
+        if trial.failure is not None and trial.failure.kind is FailureKind.INVALID:
+            self._invalid += 1
+            return
         before = self._states.get(trial.id)
         if before is not None:
             self._counts[before] -= 1
@@ -77,6 +81,7 @@ class Progress:
             f"{counts[TrialState.FAILED]} failed",
         ]
         parts += [f"{duplicates} duplicates"] if duplicates else []
+        parts += [f"{self._invalid} invalid"] if self._invalid else []
         if self._best is not None:
             parts.append(f"best {self._best.metric:.4g} (trial {self._best.id})")
         if self._budget is not None and 0 < done < self._budget:

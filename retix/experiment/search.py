@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
-from retix.codegen import Source, generate
-from retix.errors import RetixError
+from retix.codegen import Source
+from retix.errors import InvalidMutation, RetixError
 from retix.execution import Engine
 from retix.experiment.weight_keeper import WeightKeeper
-from retix.mutation import MutationSpace
+from retix.model_space import ModelSpace
+from retix.space import Sample
 from retix.store import Store
 from retix.strategy import Strategy
 from retix.trial import (
@@ -38,6 +42,9 @@ PATIENCE = 1000
 # Seconds between looks at the clock and at requests to stop.
 _HEARTBEAT = 0.25
 
+# Seconds between questions to a strategy that may find something to propose without being told anything.
+_ASYNCHRONOUS_HEARTBEAT = 0.05
+
 
 class EndReason(StrEnum):
     """Why a search ended."""
@@ -57,6 +64,23 @@ class Listener(Protocol):
 
     def trial_reported(self, trial: Trial, report: Reported) -> None:
         """A running trial reported an intermediate result."""
+
+
+class Listeners:
+    """Several listeners, told one after the other."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = listeners
+
+    def trial_changed(self, trial: Trial) -> None:
+        """Tell all."""
+        for listener in self._listeners:
+            listener.trial_changed(trial)
+
+    def trial_reported(self, trial: Trial, report: Reported) -> None:
+        """Tell all."""
+        for listener in self._listeners:
+            listener.trial_reported(trial, report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +113,7 @@ class Search:
         strategy: Proposes; started already.
         engine: Runs.
         store: Records.
-        evaluator: The serialised evaluator.
+        evaluator: Gives the serialised evaluator of a sample.
         limits: What may be spent.
         weights: Keeps the weights of the best trials.
         listener: Hears of every change.
@@ -97,11 +121,11 @@ class Search:
 
     def __init__(
         self,
-        space: MutationSpace,
+        space: ModelSpace,
         strategy: Strategy,
         engine: Engine,
         store: Store,
-        evaluator: bytes,
+        evaluator: Callable[[Sample], bytes],
         limits: Limits,
         weights: WeightKeeper,
         listener: Listener,
@@ -119,6 +143,7 @@ class Search:
         self._run_count = 0
         self._fruitless = 0
         self._has_asked_in_vain = False
+        self._is_asynchronous = bool(getattr(strategy, "is_asynchronous", False))
         self._is_over = False
         self._running: dict[int, Trial] = {}
         self._retries: dict[int, list[Job]] = {}  # of running trials: the job, as often as it may be run again
@@ -158,7 +183,8 @@ class Search:
         """Seconds to wait for events: none while there may be more to propose."""
         if self._engine.free and reason is None and not self._has_asked_in_vain:
             return 0.0
-        return max(0.0, min(_HEARTBEAT, self._remaining()))
+        heartbeat = _ASYNCHRONOUS_HEARTBEAT if self._is_asynchronous else _HEARTBEAT
+        return max(0.0, min(heartbeat, self._remaining()))
 
     # -- proposing ----------------------------------------------------------------------------------------------
 
@@ -168,50 +194,71 @@ class Search:
             return EndReason.BUDGET
         if self._fruitless >= self._limits.patience:
             return EndReason.REPEATING
-        if not self._has_asked_in_vain:
+        if not self._has_asked_in_vain or self._is_asynchronous:
             proposal = self._strategy.ask()
             if proposal is not None:
+                self._has_asked_in_vain = False
                 self._begin_trial(proposal)
                 return None
             self._has_asked_in_vain = True
-        return EndReason.EXHAUSTED if self._strategy.exhausted or not self._running else None
+        is_stuck = not self._running and not self._is_asynchronous
+        return EndReason.EXHAUSTED if self._strategy.exhausted or is_stuck else None
 
     def _begin_trial(self, proposal: Proposal) -> None:
         self._last_id += 1
         self._fruitless += 1
         trial = Trial(self._last_id, proposal.sample, parent=proposal.parent, created=time.time())
         try:
-            model = self._space.build(proposal.sample)
-            digest = model.digest()
+            digest = self._space.digest(proposal.sample)
             trial = replace(trial, digest=digest)
             if digest in self._originals:
                 self._begin_duplicate(replace(trial, duplicate_of=self._originals[digest]))
                 return
-            source = generate(model)
+            source = self._space.source(proposal.sample)
+            evaluator = self._evaluator(proposal.sample)
+        except InvalidMutation as error:
+            self._end_unbuilt(trial, FailureKind.INVALID, error)
+            return
         except RetixError as error:
             self._run_count += 1
-            failure = Failure(FailureKind.BUILD, error.what, type(error).__name__, str(error))
-            self._end(replace(trial, failure=failure), TrialState.FAILED, time.time())
+            self._end_unbuilt(trial, FailureKind.BUILD, error)
             return
         self._fruitless = 0
         self._run_count += 1
         self._originals[digest] = trial.id
-        job = self._make_job(trial, source)
+        job = self._make_job(trial, source, evaluator)
         self._retries[trial.id] = [job] * self._limits.retries
         self._submit(trial, job)
 
-    def _make_job(self, trial: Trial, source: Source) -> Job:
+    def _end_unbuilt(self, trial: Trial, kind: FailureKind, error: RetixError) -> None:
+        failure = Failure(kind, error.what, type(error).__name__, str(error))
+        self._end(replace(trial, failure=failure), TrialState.FAILED, time.time())
+
+    def _make_job(self, trial: Trial, source: Source, evaluator: bytes) -> Job:
         seed = hashlib.blake2b(f"{self._strategy.seed}/{trial.id}".encode(), digest_size=4).digest()
         return Job(
             trial.id,
             source.text,
             source.entry,
-            self._evaluator,
-            self._store.trial_directory(trial.id),
+            evaluator,
+            self._provide_files(trial),
             time_limit=self._limits.trial_duration,
             save_weights=self._weights.keeps_any,
             seed=int.from_bytes(seed),
         )
+
+    def _provide_files(self, trial: Trial) -> Path:
+        """The trial's directory, with what its source reads in it: one copy on the disk for all trials."""
+        directory = self._store.trial_directory(trial.id)
+        for name, data in self._space.files.items():
+            kept = self._store.directory / name
+            if not kept.exists():
+                self._store.write_file(name, data)
+            try:
+                os.link(kept, directory / name)
+            except OSError:  # a file system without links
+                shutil.copyfile(kept, directory / name)
+        return directory
 
     def _submit(self, trial: Trial, job: Job) -> None:
         self._running[trial.id] = trial

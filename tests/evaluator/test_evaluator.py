@@ -59,10 +59,18 @@ def test_execute_evaluates_here_and_now(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out == "final result: default=20\n"
 
 
-def test_execute_takes_the_class() -> None:
-    """A model in place of its class is refused with the fix."""
-    with pytest.raises(EvaluationError, match=r"Net\(\) is a model"):
-        Counting()._execute(Net())
+def test_execute_takes_a_model() -> None:
+    """A model in place of its class is the one that is trained."""
+    made: list[torch.nn.Module] = []
+
+    class Keeping(Evaluator):
+        def evaluate(self, model_cls: Any) -> None:
+            made.append(model_cls())
+            report_final_result(1.0)
+
+    net = Net()
+    Keeping()._execute(net)
+    assert made == [net]
 
 
 def test_execute_needs_a_final_result() -> None:

@@ -217,12 +217,20 @@ def test_example_inputs_disturb_nothing() -> None:
 def test_missing_loaders_are_named() -> None:
     """Training needs data, and so does the metric of a supervised module."""
     with pytest.raises(EvaluationError, match="Classification has no train_dataloaders"):
-        pl.Classification(val_dataloaders=make_loader())
+        pl.Classification(val_dataloaders=make_loader()).check()
     with pytest.raises(EvaluationError, match="Regression has no val_dataloaders"):
-        pl.Regression(train_dataloaders=make_loader())
+        pl.Regression(train_dataloaders=make_loader()).check()
+    without = pl.Lightning(pl.LightningModule(), make_trainer())
     with pytest.raises(EvaluationError, match="Lightning has no train_dataloaders"):
-        pl.Lightning(pl.LightningModule(), make_trainer())
-    assert pl.Lightning(pl.LightningModule(), make_trainer(), make_loader()).val_dataloaders is None
+        without.check()
+    with pytest.raises(EvaluationError, match="Lightning has no train_dataloaders"):
+        evaluate(without)
+    pl.Lightning(pl.LightningModule(), make_trainer(), make_loader()).check()
+
+
+def test_the_number_of_classes_is_not_needed() -> None:
+    """Scripts of NNI 3.0 give it; the result is the same without."""
+    assert evaluate(make_classification(num_classes=2)).finals == evaluate(make_classification()).finals
 
 
 def test_the_old_spelling() -> None:

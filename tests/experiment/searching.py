@@ -9,12 +9,11 @@ from typing import Any
 
 import torch
 
-from retix.converter import convert
 from retix.evaluator import FunctionalEvaluator
 from retix.execution import Engine
 from retix.experiment.search import Limits, Search
 from retix.experiment.weight_keeper import WeightKeeper
-from retix.mutation import MutationSpace
+from retix.model_space import ModelSpace
 from retix.recipe import dumps
 from retix.space import Sample
 from retix.store import Store, StoreReader
@@ -59,9 +58,9 @@ class Listener:
         self.reports.append(report)
 
 
-def make_space(module: torch.nn.Module) -> MutationSpace:
+def make_space(module: torch.nn.Module, **arguments: Any) -> ModelSpace:
     """The space of a base model."""
-    return MutationSpace(convert(module, INPUTS))
+    return ModelSpace(module, example_inputs=INPUTS, **arguments)
 
 
 def make_store(root: Path) -> Store:
@@ -70,7 +69,7 @@ def make_store(root: Path) -> Store:
 
 
 def make_search(
-    space: MutationSpace,
+    space: ModelSpace,
     strategy: Strategy,
     engine: Engine,
     store: Store,
@@ -85,7 +84,8 @@ def make_search(
     reader = StoreReader(store.directory)
     evaluator = dumps(FunctionalEvaluator(function, **(arguments or {})))
     weights = WeightKeeper(1, True, reader.trial_directory)
-    search = Search(space, strategy, engine, store, evaluator, limits or Limits(), weights, listener or Listener())
+    listener = listener or Listener()
+    search = Search(space, strategy, engine, store, lambda sample: evaluator, limits or Limits(), weights, listener)
     return search, reader
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from retix import FunctionalEvaluator, Mutator, RetiariiExeConfig, RetiariiExperiment
-from retix.errors import ConfigError
+from retix.errors import ConfigError, EvaluationError
 from retix.evaluator.pytorch import Regression
 from retix.experiment.arguments import choose_mode
 from retix.ir import Model
@@ -46,6 +46,13 @@ def test_wrong_arguments_are_refused_at_once(arguments: tuple[Any, ...], what: s
     assert what in caught.value.what
     assert caught.value.fix is not None
     assert fix in caught.value.fix
+
+
+def test_an_evaluator_without_data_is_refused_at_once() -> None:
+    """It can be made, and filled in later; the experiment asks for it before any work is done."""
+    evaluator = Regression()
+    with pytest.raises(EvaluationError, match="Regression has no train_dataloaders"):
+        RetiariiExperiment(Chain(), evaluator)
 
 
 def test_mutators_of_one_class_need_no_labels() -> None:

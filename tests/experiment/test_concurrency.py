@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,8 +26,8 @@ from tests.experiment.searching import (
     never,
 )
 
-SAME = [{"left": "0", "right": right, "gate": [0]} for right in ("0", "1")]
-OTHER = {"left": "1", "right": "0", "gate": [0]}
+SAME: list[dict[str, Any]] = [{"left": "0", "gate": [0]}, {"right": "0", "gate": [1]}]
+OTHER = {"left": "1", "gate": [0]}
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from retix.errors import ConfigError
-from retix.experiment import RetiariiExeConfig, TrainingService
+from retix.experiment import (
+    BaseEngineConfig,
+    BenchmarkEngineConfig,
+    CgoEngineConfig,
+    OneshotEngineConfig,
+    PyEngineConfig,
+    RetiariiExeConfig,
+    TrainingService,
+)
 
 WRONG = [
     ("trial_concurrency", 0, "trial_concurrency = 0", "a whole number of at least 1"),
@@ -24,7 +32,18 @@ WRONG = [
     ("max_trial_duration", float("inf"), "max_trial_duration = inf", "'90s'"),
     ("optimize_mode", "best", "optimize_mode = 'best'", "'maximize' or 'minimize'"),
     ("training_service_platform", "remote", "training_service_platform = 'remote'", "'local'"),
-    ("execution_engine", "cgo", "execution_engine = 'cgo'", "'base' or 'py'"),
+    ("execution_engine", "cgo", "execution_engine = 'cgo'", "'base' with a higher trial_concurrency"),
+    ("execution_engine", "oneshot", "execution_engine = 'oneshot'", "'base' and a multi-trial strategy"),
+    ("execution_engine", "benchmark", "execution_engine = 'benchmark'", "FunctionalEvaluator"),
+    ("execution_engine", "pi", "execution_engine = 'pi'", "'auto', 'base' or 'py'"),
+    ("execution_engine", 3, "execution_engine = 3", "'auto', 'base' or 'py'"),
+    ("search_space", {"a": [1]}, "search_space = {'a': [1]}", "choices"),
+    ("tuner", "TPE", "tuner = 'TPE'", "give a strategy"),
+    ("trial_command", "python train.py", "trial_command = 'python train.py'", "leave it out"),
+    ("use_annotation", True, "use_annotation = True", "leave it out"),
+    ("nni_manager_ip", "10.0.0.1", "nni_manager_ip = '10.0.0.1'", "leave it out"),
+    ("experiment_type", "hpo", "experiment_type = 'hpo'", "'nas'"),
+    ("log_level", "loud", "log_level = 'loud'", "'debug'"),
     ("trial_concurency", 2, "there is no setting 'trial_concurency'", "trial_concurrency"),
 ]
 
@@ -89,3 +108,46 @@ def test_settings_are_json() -> None:
     data = config.to_json()
     assert (data["max_trial_duration"], data["experiment_name"], data["trial_concurrency"]) == (120.0, "digits", 1)
     assert data["training_service"] == {"platform": "local", "gpu_indices": None, "use_active_gpu": None}
+
+
+def test_what_nni_sets_by_default_may_be_set() -> None:
+    """Scripts that write NNI's defaults out run; what retix has no use for is not recorded."""
+    config = RetiariiExeConfig(None, execution_engine="py", debug=True, trial_code_directory=".", log_level="INFO")
+    for name, value in {
+        **dict.fromkeys(["tuner", "assessor", "advisor", "search_space_file", "shared_storage", "nni_manager_ip"]),
+        **{"experiment_type": "nas", "search_space": "", "trial_command": "_reserved", "use_annotation": False},
+    }.items():
+        setattr(config, name, value)
+    config.training_service.reuse_mode = True
+    config.training_service.max_trial_number_per_gpu = 1
+    assert (config.training_service_platform, config.log_level) == ("local", "info")
+    assert not {"tuner", "debug", "trial_command"} & config.to_json().keys()
+    with pytest.raises(ConfigError, match="max_trial_number_per_gpu = 2"):
+        config.training_service.max_trial_number_per_gpu = 2
+
+
+@pytest.mark.parametrize("indices", [[0, 1], "0,1", "0, 1"])
+def test_gpu_indices(indices: Any) -> None:
+    """They are a list, or a string as NNI has it."""
+    assert TrainingService(gpu_indices=indices).gpu_indices == [0, 1]
+    assert TrainingService(gpu_indices=1).gpu_indices == [1]
+
+
+def test_execution_engines() -> None:
+    """An engine is named by a string, by NNI's classes, or by a dict; it equals its name and keeps a shape."""
+    config = RetiariiExeConfig("local", "base")
+    assert config.execution_engine == "base"
+    assert config.execution_engine.engine == "graph"
+    config.execution_engine.dummy_input = [1, 4]
+    assert config.to_json()["execution_engine"] == {"name": "base", "dummy_input": [1, 4]}
+    config.execution_engine = PyEngineConfig()
+    assert (config.execution_engine, config.to_json()["execution_engine"]) == ("py", "py")
+    config.execution_engine = {"name": "base", "dummy_input": [2, 4]}
+    assert config.execution_engine == BaseEngineConfig(dummy_input=[2, 4])
+    with pytest.raises(ConfigError, match=r"dummy_input = \[0\] is no shape"):
+        config.execution_engine.dummy_input = [0]
+    with pytest.raises(ConfigError, match="has no setting 'batch_waiting_time'"):
+        config.execution_engine.batch_waiting_time = 3
+    for refused in (CgoEngineConfig, OneshotEngineConfig, BenchmarkEngineConfig):
+        with pytest.raises(ConfigError, match="no such engine in retix"):
+            refused()

@@ -307,13 +307,12 @@ class Refusing(Scripted):
     [
         (lambda: make_experiment(PlainLayer()), SpaceError, "ValueChoice([1, 2], label='width')", "retix.nn.pytorch"),
         (lambda: make_experiment(TwoLists()), SpaceError, "the label 'width' stands for two", "another label"),
-        (lambda: make_experiment(Branching()), ConversionError, "test_experiment.py", "torch.where"),
         (lambda: make_experiment(Empty()), SpaceError, "the choice 'layer' has no candidates", "at least one"),
         (lambda: make_experiment(Forgetful()), SpaceError, "Forgetful assigns 'layer' before", "super().__init__()"),
-        (lambda: make_experiment(Chain), ConversionError, "the base model is a class", "such as Net()"),
+        (lambda: make_experiment(Chain), ConversionError, "the base model is a class", "such as Chain()"),
         (lambda: make_experiment(Chain(), Holding(threading.Lock())), RecipeError, "Holding.args[0]", "serialize"),
     ],
-    ids=["plain", "labels", "branch", "empty", "super", "class", "unpicklable"],
+    ids=["plain", "labels", "empty", "super", "class", "unpicklable"],
 )
 def test_wrong_input(
     make: Callable[[], RetiariiExperiment], kind: type[RetixError], what: str, fix: str, tmp_path: Path
@@ -324,6 +323,14 @@ def test_wrong_input(
     assert what in str(caught.value)
     assert caught.value.fix is not None
     assert fix in caught.value.fix
+    assert list_ids(tmp_path) == []
+
+
+def test_a_model_without_a_graph_and_the_engine_that_needs_one(tmp_path: Path) -> None:
+    """Where the graph is asked for, the user's line is named, and no experiment is left behind."""
+    with pytest.raises(ConversionError, match=r"test_experiment.py") as caught:
+        make_experiment(Branching()).run(make_config(tmp_path, execution_engine="base"))
+    assert "torch.where" in str(caught.value)
     assert list_ids(tmp_path) == []
 
 
