@@ -1,59 +1,113 @@
 """retix: architecture search for PyTorch.
 
-Names are imported when they are first used, so that ``import retix.ir`` loads neither torch nor Lightning.
+Names are imported when they are first used, so that ``import retix.ir`` loads neither torch nor Lightning. Beside the
+project's own, they are those that NNI's users import from ``nni`` and ``nni.retiarii``.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from retix.door import open_door
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from retix.evaluator import (
-        Evaluator,
-        FunctionalEvaluator,
-        report_final_result,
-        report_intermediate_result,
+    from retix.compat import DebugEvaluator
+    from retix.errors import IllegalGraphError, InvalidMutation
+    from retix.evaluator import Evaluator, FunctionalEvaluator, report_final_result, report_intermediate_result
+    from retix.experiment import RetiariiExeConfig, RetiariiExperiment, debug_mutated_model
+    from retix.experiment.user_strategy import (
+        budget_exhausted,
+        is_stopped_exec,
+        list_models,
+        query_available_resources,
+        submit_models,
+        wait_models,
     )
-    from retix.experiment import RetiariiExeConfig, RetiariiExperiment
-    from retix.mutation import Mutator
-    from retix.recipe import basic_unit, model_wrapper, serialize, serialize_cls, trace
+    from retix.ir import Edge, Graph, Model, ModelStatus, Mutation, Node, Operation
+    from retix.model_space import ModelSpace
+    from retix.mutation import Mutator, Sampler
+    from retix.nn.pytorch import fixed_arch
+    from retix.recipe import basic_unit, model_wrapper, serialize, serialize_cls
+    from retix.serializer import dump, load, trace
+    from retix.space import constraint
 
 _HOMES = {
+    "DebugEvaluator": "retix.compat",
+    "Edge": "retix.ir",
     "Evaluator": "retix.evaluator",
     "FunctionalEvaluator": "retix.evaluator",
+    "Graph": "retix.ir",
+    "IllegalGraphError": "retix.errors",
+    "InvalidMutation": "retix.errors",
+    "Model": "retix.ir",
+    "ModelSpace": "retix.model_space",
+    "ModelStatus": "retix.ir",
+    "Mutation": "retix.ir",
     "Mutator": "retix.mutation",
+    "Node": "retix.ir",
+    "Operation": "retix.ir",
     "RetiariiExeConfig": "retix.experiment",
     "RetiariiExperiment": "retix.experiment",
+    "Sampler": "retix.mutation",
     "basic_unit": "retix.recipe",
+    "budget_exhausted": "retix.experiment.user_strategy",
+    "constraint": "retix.space",
+    "debug_mutated_model": "retix.experiment",
+    "dump": "retix.serializer",
+    "fixed_arch": "retix.nn.pytorch",
+    "is_stopped_exec": "retix.experiment.user_strategy",
+    "list_models": "retix.experiment.user_strategy",
+    "load": "retix.serializer",
     "model_wrapper": "retix.recipe",
+    "query_available_resources": "retix.experiment.user_strategy",
     "report_final_result": "retix.evaluator",
     "report_intermediate_result": "retix.evaluator",
     "serialize": "retix.recipe",
     "serialize_cls": "retix.recipe",
-    "trace": "retix.recipe",
+    "submit_models": "retix.experiment.user_strategy",
+    "trace": "retix.serializer",
+    "wait_models": "retix.experiment.user_strategy",
 }
 
 __all__ = [
+    "DebugEvaluator",
+    "Edge",
     "Evaluator",
     "FunctionalEvaluator",
+    "Graph",
+    "IllegalGraphError",
+    "InvalidMutation",
+    "Model",
+    "ModelSpace",
+    "ModelStatus",
+    "Mutation",
     "Mutator",
+    "Node",
+    "Operation",
     "RetiariiExeConfig",
     "RetiariiExperiment",
+    "Sampler",
     "basic_unit",
+    "budget_exhausted",
+    "constraint",
+    "debug_mutated_model",
+    "dump",
+    "fixed_arch",
+    "is_stopped_exec",
+    "list_models",
+    "load",
     "model_wrapper",
+    "query_available_resources",
     "report_final_result",
     "report_intermediate_result",
     "serialize",
     "serialize_cls",
+    "submit_models",
     "trace",
+    "wait_models",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'retix' has no attribute {name!r}")
+__getattr__ = open_door(__name__, **_HOMES)
 
 
 def __dir__() -> list[str]:
