@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from retix.space.decision import Choice
@@ -42,18 +43,15 @@ class Includes:
 class Holds:
     """An expression holds, or does not."""
 
-    expression: Expression
+    expression: Expression = field(compare=False)
     expected: bool = True
+    text: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", describe(self.expression))
 
     def __str__(self) -> str:
-        text = describe(self.expression)
-        return text if self.expected else f"not ({text})"
-
-    def __hash__(self) -> int:
-        return hash(str(self))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Holds) and str(self) == str(other)
+        return self.text if self.expected else f"not ({self.text})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +59,13 @@ class AllOf:
     """Every part is true; without parts it always is."""
 
     parts: tuple[Formula, ...] = ()
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((type(self), self.parts)))
+
+    def __hash__(self) -> int:
+        return self._hash  # parts may be shared by many, so that it would take long to walk them each time
 
     def __str__(self) -> str:
         if _count_atoms(self) > _MOST_ATOMS:
@@ -73,6 +78,13 @@ class AnyOf:
     """Some part is true; without parts none ever is."""
 
     parts: tuple[Formula, ...] = ()
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((type(self), self.parts)))
+
+    def __hash__(self) -> int:
+        return self._hash  # parts may be shared by many, so that it would take long to walk them each time
 
     def __str__(self) -> str:
         if _count_atoms(self) > _MOST_ATOMS:
@@ -157,7 +169,7 @@ class Explainer:
     def _tell(self, proposition: Proposition) -> Formula:
         told = self._network.told[proposition]
         if isinstance(told, Test):
-            return Holds(told.expression, proposition == told.holds)
+            return _hold(told.expression, proposition == told.holds)
         number, what = told
         label = self._network.questions[number].decision.label
         return Answered(label, what) if isinstance(what, tuple) else Includes(label, (what,))
@@ -191,7 +203,39 @@ def _any_of(parts: list[Formula]) -> Formula:
                 indices.setdefault(piece.label, {}).update(dict.fromkeys(piece.indices))
             else:
                 flat[piece] = None
-    merged: list[Formula] = [Answered(label, tuple(found)) for label, found in answers.items()]
+    merged: list[Formula] = [Answered(label, _in_order(found)) for label, found in answers.items()]
     merged += [Includes(label, tuple(sorted(found))) for label, found in indices.items()]
     merged += [piece for piece in flat if not (isinstance(piece, AllOf) and set(piece.parts) & set(merged))]
-    return merged[0] if len(merged) == 1 else AnyOf(tuple(merged))
+    return merged[0] if len(merged) == 1 else _factor(merged)
+
+
+def _in_order(answers: Iterable[Choice]) -> tuple[Choice, ...]:
+    """Numbers in rising order, anything else as it comes."""
+    found = tuple(answers)
+    return tuple(sorted(found)) if all(type(answer) in (int, float) for answer in found) else found
+
+
+def _factor(parts: list[Formula]) -> Formula:
+    """Any of ``parts``, what all of them demand written once."""
+    if not parts or not all(isinstance(part, AllOf) for part in parts):
+        return AnyOf(tuple(parts))
+    demands = [part.parts for part in parts if isinstance(part, AllOf)]
+    common = [part for part in demands[0] if all(part in others for others in demands[1:])]
+    if not common:
+        return AnyOf(tuple(parts))
+    rest = [_all_of([part for part in demand if part not in common]) for demand in demands]
+    return _all_of([*common, _any_of(rest)])
+
+
+def _hold(expression: Expression, expected: bool) -> Formula:
+    """An expression holds, or does not; of one choice of one candidate, the answers with which it does."""
+    decisions = {decision.label: decision for decision in expression.decisions()}
+    if len(decisions) == 1:
+        (decision,) = decisions.values()
+        if decision.n_chosen is None:
+            options = decision.options()
+            return Answered(
+                decision.label,
+                tuple(option for option in options if bool(expression.evaluate({decision.label: option})) == expected),
+            )
+    return Holds(expression, expected)
