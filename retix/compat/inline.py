@@ -12,8 +12,8 @@ from retix.errors import RecipeError, UnavailableError
 from retix.evaluator import Evaluator
 from retix.experiment import DecisionMutator, evaluator_mutators
 from retix.ir import Model
-from retix.mutation import Mutator, split_choices
-from retix.nn.pytorch import decisions_of
+from retix.mutation import Mutator, RuleMutator, split_choices
+from retix.nn.pytorch import constraints_of, decisions_of
 from retix.recipe import recipe_of
 from retix.traceable import arguments_of
 
@@ -28,7 +28,8 @@ def extract_mutation_from_pt_module(pytorch_model: torch.nn.Module) -> tuple[Mod
 
     Returns:
         A model without a graph, which knows the class (``python_class``) and the arguments (``python_init_params``) of
-        the module, and one mutator for each choice, or None if there is none.
+        the module, and one mutator for each choice, or None if there is none; the last of
+        them keeps the rules of the module, if it has any.
 
     Raises:
         RecipeError: The class takes arguments and is not decorated by ``model_wrapper``.
@@ -38,6 +39,9 @@ def extract_mutation_from_pt_module(pytorch_model: torch.nn.Module) -> tuple[Mod
     model.python_class = cls
     model.python_init_params = _arguments(pytorch_model)
     mutators: list[Mutator] = [DecisionMutator(decision) for decision in decisions_of(pytorch_model)]
+    rules = tuple(constraints_of(pytorch_model))
+    if rules:
+        mutators.append(RuleMutator(rules))
     return model, mutators or None
 
 

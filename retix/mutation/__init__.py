@@ -6,7 +6,7 @@ from retix.mutation.model_space import MutationSpace, SpaceDecision
 from retix.mutation.mutator import Answer, Mutator, answers, replay
 from retix.mutation.open_choices import find_decisions
 from retix.mutation.sampler import Sampler
-from retix.mutation.split import FillMutator, LabelMutator, split_choices
+from retix.mutation.split import FillMutator, LabelMutator, RuleMutator, split_choices
 
 __all__ = [
     "Answer",
@@ -18,6 +18,7 @@ __all__ = [
     "Mutator",
     "Pattern",
     "Region",
+    "RuleMutator",
     "Sampler",
     "Site",
     "SpaceDecision",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
-from retix.ir import Graph, Model
+from retix.ir import Graph, Model, note_clean
 from retix.mutation.liveness import Liveness
 from retix.mutation.mutator import Answer, Mutator
 from retix.mutation.open_choices import text_of
@@ -166,6 +166,9 @@ class Plan:
                 needed |= below
         graphs = self.liveness.model.graphs
         model.graphs = {n: made.get(n, graph) for n, graph in graphs.items() if n in made or n in needed}
+        for graph in model.graphs.values():
+            graph.freeze()
+        note_clean(model)
         if unverified:
             try:
                 model.verify()

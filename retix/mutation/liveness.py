@@ -47,6 +47,8 @@ class Liveness:
         nodes: Of each node of a graph with choices: it matters.
         inputs: Of each input of a graph with choices: the graph uses it.
         members: Of each member of a graph with choices, by graph and name: it is used.
+        places: What uses each decision, by its label.
+        lines: The line of the user's code that first uses it, where that is known.
         closed: The graphs without choices, in them or below; the positions of the inputs that each uses.
 
     Raises:
@@ -64,6 +66,7 @@ class Liveness:
         self.members: dict[tuple[str, str], Proposition] = {}
         self.closed: dict[str, frozenset[int]] = {}
         self.places: dict[str, dict[str, None]] = {}
+        self.lines: dict[str, str] = {}
         self.demands: dict[Value, Proposition] = {}
         self.certain: dict[Value, int] = {}
         self.takers: dict[tuple[Node, Value], list[Proposition]] = {}
@@ -161,6 +164,7 @@ class _Numbering:
     def __init__(self, liveness: Liveness) -> None:
         self.liveness = liveness
         self.seen: set[str] = set()
+        self.line: str | None = None
 
     def visit(self, name: str) -> None:
         if name in self.seen:
@@ -169,6 +173,7 @@ class _Numbering:
         graph = self.liveness.model.graphs[name]
         scope = self.liveness.scope(graph)
         for node in graph.nodes:
+            self.line = self.line if node.location is None else str(node.location)
             place = f"{name}.{node.name}" if node.location is None else f"{name}.{node.name} ({node.location})"
             if isinstance(node.op, SelectInputs):
                 self._read(node.op.conditions, place)
@@ -204,3 +209,5 @@ class _Numbering:
     def _meet(self, decision: Decision, place: str) -> None:
         self.liveness.network.question(decision)
         self.liveness.note(decision.label, place)
+        if self.line is not None:
+            self.liveness.lines.setdefault(decision.label, self.line)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from retix.errors import MutationError, SpaceError
@@ -116,6 +116,12 @@ class MutationSpace(SearchSpace):
             check_known(self.constraints, self._plan.liveness.network.number_of)
         self._latest: tuple[Sample, Model | MutationError] | None = None
 
+    def __reduce__(self) -> tuple[Callable[..., MutationSpace], tuple[Any, ...]]:
+        """Copies and pickles are made anew, of what makes a space."""
+        own = self.constraints[len(self.base_model.constraints) :]
+        make = partial(MutationSpace, constraints=own, extras=self.extras)
+        return make, (self.base_model, self.mutators[1:])
+
     @cached_property
     def decisions(self) -> tuple[SpaceDecision, ...]:
         """Every decision of the base model and the extras that a sample may answer, in the order of forward.
@@ -187,7 +193,7 @@ class MutationSpace(SearchSpace):
             if isinstance(made, MutationError):
                 raise made
             return made.fork()
-        model = self._apply(answers(sample))
+        model = self._apply_sample(sample)
         mutations = model.history[len(self.base_model.history) :]
         used: dict[str, Choice] = {label: choice for mutation in mutations for label, choice in mutation.choices}
         recorded = answers(sample)
@@ -208,6 +214,7 @@ class MutationSpace(SearchSpace):
         if broken:
             raise SpaceError(
                 f"the sample breaks the constraint {broken[0]}",
+                where=broken[0].place,
                 why=", ".join(f"{label} = {used[label]!r}" for label in broken[0].labels if label in used),
                 fix="choose other answers",
             )
@@ -223,6 +230,24 @@ class MutationSpace(SearchSpace):
 
     def permits(self, sample: Sample) -> bool:
         return all(constraint.admits(sample) for constraint in self.constraints)
+
+    def _apply_sample(self, sample: Mapping[str, Any]) -> Model:
+        """Apply the mutators; an answer that is missing or does not fit is told with the line that uses it."""
+        recorded = answers(sample)
+        try:
+            return self._apply(recorded)
+        except SpaceError as error:
+            asked: list[str] = []
+
+            def answer(decision: Decision) -> Choice:
+                asked.append(decision.label)
+                return decision.check(recorded(decision))
+
+            try:
+                return self._apply(answer)
+            except SpaceError as again:
+                line = self._plan.liveness.lines.get(asked[-1]) if asked else None
+                raise type(error)(again.what, where=again.where or line, why=again.why, fix=again.fix) from None
 
     def _apply(self, answer: Answer) -> Model:
         model = self.base_model

@@ -74,6 +74,8 @@ class Mutator(ABC):
             SpaceError: There are no candidates, or as many weights as candidates.
         """
         options = list(candidates)
+        if not options:
+            raise self._refuse_empty(label)
         names = _json_names(options)
         prior = tuple(weights) if weights is not None else None
         answer = self._ask(Decision(self._next_label(label), names, weights=prior), options)
@@ -155,7 +157,7 @@ class Mutator(ABC):
                 f"mutator {self.label!r} broke the graph: {error.what}",
                 where=error.where or self._find_line(error.__traceback__),
                 why=error.why,
-                fix=error.fix,
+                fix=error.fix or "mend the edit in mutate; print(model) there shows the graph as it is",
             ) from error
         except RetixError:
             raise
@@ -175,6 +177,15 @@ class Mutator(ABC):
         code = type(self).mutate.__code__
         lines = [line for frame, line in traceback.walk_tb(at) if frame.f_code is code]
         return f"{code.co_filename}:{lines[-1] if lines else code.co_firstlineno}, in {type(self).__name__}.mutate"
+
+    def _refuse_empty(self, label: str | None) -> SpaceError:
+        code = type(self).mutate.__code__
+        lines = [f"{code.co_filename}:{line}" for frame, line in traceback.walk_stack(None) if frame.f_code is code]
+        return SpaceError(
+            f"the choice {self._next_label(label)!r} has no candidates",
+            where=f"{lines[0]}, in {type(self).__name__}.mutate" if lines else None,
+            fix="give it at least one candidate, or raise retix.InvalidMutation where there is nothing to choose from",
+        )
 
     def _ask(self, decision: Decision, options: Sequence[Any] | None = None) -> Choice:
         if self._run is None:
@@ -222,8 +233,6 @@ def _json_names(options: list[Any]) -> tuple[Choice, ...]:
     try:
         return Decision("options", tuple(options)).candidates
     except SpaceError:
-        if not options:
-            raise
         return tuple(range(len(options)))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from retix.errors import InvalidMutation
 from retix.ir import (
     ChooseInputs,
     Constant,
@@ -26,7 +27,7 @@ from retix.mutation.filling import to_literal
 from retix.mutation.mutator import Mutator
 from retix.mutation.open_choices import find_decisions, find_open
 from retix.mutation.reduction import reduce_inputs
-from retix.space import Choice, Decision, Expression, KnownAnswers, UnansweredError, expression_from_json
+from retix.space import Choice, Constraint, Decision, Expression, KnownAnswers, UnansweredError, expression_from_json
 
 
 class LabelMutator(Mutator):
@@ -70,6 +71,31 @@ class FillMutator(Mutator):
         put_in(model, find_answers(model))
 
 
+class RuleMutator(Mutator):
+    """Asks nothing, and says that there is no such model where the answers so far break a rule. Its label is None.
+
+    Args:
+        constraints: The rules.
+    """
+
+    looks_up_graphs: ClassVar[bool] = False
+    candidates: ClassVar[tuple[Any, ...]] = ()
+
+    def __init__(self, constraints: Iterable[Constraint]) -> None:
+        super().__init__(label="rules")
+        self.label = None  # type: ignore[assignment]  # NNI's scripts tell such mutators by it
+        self.constraints = tuple(constraints)
+
+    def mutate(self, model: Model) -> None:
+        given = find_answers(model)
+        for rule in self.constraints:
+            if not rule.admits(given):
+                raise InvalidMutation(f"the answers break a rule of the model: {rule}", where=rule.place)
+
+    def dry_run(self, model: Model) -> tuple[list[list[Any]], Model]:
+        return [], model  # first answers need not make a model
+
+
 def split_choices(model: Model) -> list[Mutator]:
     """A mutator for each decision that is open in the model, as NNI's users apply them one after the other.
 
@@ -77,6 +103,7 @@ def split_choices(model: Model) -> list[Mutator]:
         One `LabelMutator` for each label, in the order in which the graphs use them; behind them a `FillMutator` if
         there are inputs that expressions select (repeated blocks are), and one if there are values among arguments or
         in such expressions. They have nothing left to do, and keep the number of mutators what NNI's scripts expect.
+        Last a `RuleMutator`, if the model has constraints.
 
     Raises:
         SpaceError: Two choices of one label contradict each other.
@@ -91,6 +118,9 @@ def split_choices(model: Model) -> list[Mutator]:
         mutators.append(FillMutator())
     if selects or any(_has_values(member.op) for graph in model.graphs.values() for member in graph.members.values()):
         mutators.append(FillMutator())
+    if model.constraints:
+        rules = [rule if isinstance(rule, Constraint) else Constraint.from_json(rule) for rule in model.constraints]
+        mutators.append(RuleMutator(rules))
     return mutators
 
 

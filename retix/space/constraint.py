@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from retix.caller import find_caller
 from retix.errors import SpaceError
 from retix.space.decision import Choice, Decision
 from retix.space.expression import Applied, Chosen, Expression, expression_from_json, relabel
+from retix.space.operators import LAZY
 from retix.space.propositions import KnownAnswers, find_truth
 from retix.space.wording import describe
 
@@ -22,17 +24,19 @@ _LONGEST = 80
 class Constraint:
     """A condition on the choices of a model; samples that break it are never proposed.
 
-    It is looked at like any expression: from left to right, and what `condition`, ``&`` and ``|`` of `retix.space` do
-    not get to is not looked up. A rule that needs the answer to a decision that is not alive in a model says nothing
-    about that model.
+    It is looked at like any expression: from left to right, and what `condition`, `all_of` and `any_of` of
+    `retix.space` do not get to is not looked up; ``&`` and ``|`` need both sides. A rule that needs the answer to a
+    decision that is not alive in a model says nothing about that model.
 
     Attributes:
         expression: What has to hold.
         message: What the rule is for, in the user's words; shown in errors.
+        place: ``file:line`` where the user made it, as errors show it; it does not make rules different.
     """
 
     expression: Expression
     message: str | None = None
+    place: str | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.expression, Expression):
@@ -57,7 +61,7 @@ class Constraint:
 
     def relabel(self, name: Callable[[str], str]) -> Constraint:
         """The same rule with its choices under the labels ``name(label)``."""
-        return Constraint(relabel(self.expression, name), self.message)
+        return Constraint(relabel(self.expression, name), self.message, self.place)
 
     def __str__(self) -> str:
         rule = describe(self.expression)
@@ -67,12 +71,13 @@ class Constraint:
 
     def to_json(self) -> dict[str, Any]:
         """The constraint as JSON values."""
-        return {"expression": self.expression.to_json(), "message": self.message}
+        place = {} if self.place is None else {"place": self.place}
+        return {"expression": self.expression.to_json(), "message": self.message, **place}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Constraint:
         """The constraint that ``to_json`` wrote."""
-        return cls(expression_from_json(data["expression"]), data.get("message"))
+        return cls(expression_from_json(data["expression"]), data.get("message"), data.get("place"))
 
 
 def constraint(expression: Any, message: str | None = None) -> Constraint:
@@ -88,7 +93,7 @@ def constraint(expression: Any, message: str | None = None) -> Constraint:
     Raises:
         SpaceError: It does not depend on choices.
     """
-    return Constraint(expression, message)
+    return Constraint(expression, message, find_caller())
 
 
 Counts: TypeAlias = dict[Any, int]
@@ -135,6 +140,8 @@ def count_values(
 
 def _apply(expression: Applied, values: tuple[Any, ...]) -> Any:
     """The operator of ``expression`` applied to plain values."""
+    if expression.operator not in LAZY and not any(isinstance(item, tuple) for item in expression.arguments):
+        return expression._compute(list(values))
     return _rebuild(expression, values).evaluate({})
 
 

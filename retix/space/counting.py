@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from retix.space.constraint import Constraint, Counts, look_ahead
@@ -48,7 +48,7 @@ class Counter:
         fuel: How many branches are looked at before it gives up.
     """
 
-    def __init__(self, network: Network, constraints: Sequence[Constraint] = (), fuel: int = 100_000) -> None:
+    def __init__(self, network: Network, constraints: Sequence[Constraint] = (), fuel: int = 10_000) -> None:
         self._network = network
         self._constraints = tuple(constraints)
         self._fuel = fuel
@@ -181,8 +181,18 @@ def _atoms(question: Question) -> Iterator[Proposition]:
         yield test.fails
 
 
-def find_possible(network: Network, course: Course, pending: Iterable[int]) -> tuple[set[Proposition], list[int]]:
-    """What may become true yet, and the decisions that may come to matter."""
+def find_possible(
+    network: Network, course: Course, pending: Iterable[int], wanted: Collection[int] = ()
+) -> tuple[set[Proposition], list[int]]:
+    """What may become true yet, and the decisions that may come to matter.
+
+    Args:
+        network: The network.
+        course: How far the walk has come.
+        pending: The decisions whose answers count.
+        wanted: If given, the search ends once all of these decisions were found to matter.
+    """
+    missing = set(wanted)
     left = course.left.copy()
     reached: set[Proposition] = set()
     fresh: list[int] = []
@@ -201,6 +211,10 @@ def find_possible(network: Network, course: Course, pending: Iterable[int]) -> t
         reached.add(cause)
         if cause in network.asks:
             fresh.append(network.asks[cause])
+            if missing:
+                missing.discard(fresh[-1])
+                if not missing:
+                    break
             open_up(fresh[-1])
         for effect in network.effects[cause]:
             left[effect] -= 1

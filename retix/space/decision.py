@@ -186,7 +186,7 @@ class Decision:
             raise AnswerError(
                 f"{choice!r} does not answer the choice {self.label!r} here",
                 why="with the answers before it, no model with this answer meets the constraints of the space",
-                fix=f"choose one of {shown}",
+                fix=f"choose {'one of ' if len(self.allowed) > 1 else ''}{shown}",
             )
         if self.n_chosen is None:
             if any(same(frozen, candidate) for candidate in self.candidates):

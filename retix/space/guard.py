@@ -9,8 +9,9 @@ from retix.errors import SpaceError
 from retix.space.constraint import Constraint, Outlook, count_values, look_ahead
 from retix.space.counting import find_possible, list_options
 from retix.space.decision import Choice, Decision
+from retix.space.evaluation import prepare
 from retix.space.expression import Applied, Expression
-from retix.space.propositions import Course, KnownAnswers, Network
+from retix.space.propositions import Course, KnownAnswers, Network, judge
 
 _MOST_OPTIONS = 1024
 _FUEL = 2000
@@ -34,6 +35,7 @@ class Guard:
         self._network = network
         self.constraints = tuple(constraints)
         self._fuel = 0
+        self._evaluations = [prepare(constraint.expression) for constraint in self.constraints]
         self._labels = [constraint.labels for constraint in self.constraints]
         self._outlooks: dict[tuple[int, str], Outlook] = {}
         self._is_checked = False
@@ -79,11 +81,14 @@ class Guard:
             return decision
         return replace(decision, allowed=tuple(allowed))
 
+    def _judge_one(self, index: int, answers: KnownAnswers) -> bool | None:
+        return judge(self.constraints[index].expression, self._evaluations[index], answers)
+
     def _judge_answers(self, answers: KnownAnswers, asked: Collection[str]) -> bool | None:
         """Whether the constraints can hold, as far as that shows without going on with the walk."""
         outlooks = []
-        for index, constraint in enumerate(self.constraints):
-            truth = constraint.truth(answers)
+        for index in range(len(self.constraints)):
+            truth = self._judge_one(index, answers)
             if truth is False:
                 return False
             if truth is None:
@@ -95,8 +100,8 @@ class Guard:
         open_labels = frozenset[str]().union(
             *(
                 self._look_ahead(index, course.answers).labels
-                for index, constraint in enumerate(self.constraints)
-                if constraint.truth(course.answers) is None
+                for index in range(len(self.constraints))
+                if self._judge_one(index, course.answers) is None
             )
         )
         if self._network.questions[number].decision.label in open_labels:
@@ -111,8 +116,8 @@ class Guard:
 
     def _search(self, course: Course) -> bool | None:
         unsettled = []
-        for index, constraint in enumerate(self.constraints):
-            truth = constraint.truth(course.answers)
+        for index in range(len(self.constraints)):
+            truth = self._judge_one(index, course.answers)
             if truth is False:
                 return False
             if truth is None:
@@ -124,7 +129,8 @@ class Guard:
         asked = {self._network.questions[number].decision.label: number for number in course.open}
         waiting = open_labels - asked.keys()
         if waiting:
-            _, fresh = find_possible(self._network, course, course.open)
+            wanted = [self._network.number_of[label] for label in waiting if label in self._network.number_of]
+            _, fresh = find_possible(self._network, course, course.open, wanted)
             waiting &= {self._network.questions[number].decision.label for number in fresh}
         verdict = _judge(outlooks, asked.keys(), bool(waiting))
         if verdict is not None:
@@ -175,6 +181,7 @@ def _judge(outlooks: Sequence[Outlook], asked: Collection[str], is_waiting: bool
 def _make_empty_error(constraints: Sequence[Constraint], course: Course) -> SpaceError:
     return SpaceError(
         "no model of the space meets " + " together with ".join(f"the constraint {c}" for c in constraints),
+        where=constraints[0].place,
         why="; ".join(_describe_values(constraint.expression, course) for constraint in constraints),
         fix="loosen the constraint, or give its choices candidates that meet it",
     )

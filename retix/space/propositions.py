@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 from retix.space.decision import Choice, Decision
+from retix.space.evaluation import Evaluation, prepare
 from retix.space.expression import Chosen, Expression
 
 Proposition: TypeAlias = int
@@ -40,6 +41,20 @@ def find_truth(expression: Expression, answers: KnownAnswers) -> bool | None:
         return None
 
 
+def judge(expression: Expression, evaluation: Evaluation, answers: KnownAnswers) -> bool | None:
+    """The same for an expression that was prepared; the answers were checked before.
+
+    Raises:
+        SpaceError: The arithmetic fails on these answers.
+    """
+    try:
+        return bool(evaluation(answers))
+    except UnansweredError:
+        return None
+    except Exception:  # the expression itself says what failed
+        return find_truth(expression, answers)
+
+
 @dataclass(slots=True)
 class Test:
     """An expression of which it matters whether it holds.
@@ -49,12 +64,14 @@ class Test:
         holds: True once it is known to hold.
         fails: True once it is known not to.
         labels: The decisions that it depends on.
+        evaluation: The expression, prepared.
     """
 
     expression: Expression
     holds: Proposition
     fails: Proposition
     labels: tuple[str, ...]
+    evaluation: Evaluation
 
 
 @dataclass
@@ -210,7 +227,7 @@ class Network:
         found = self.tests.get(key)
         if found is None:
             labels = tuple(dict.fromkeys(decision.label for decision in expression.decisions()))
-            found = self.tests[key] = Test(expression, self.any(), self.any(), labels)
+            found = self.tests[key] = Test(expression, self.any(), self.any(), labels, prepare(expression))
             self.told[found.holds] = self.told[found.fails] = found
             for label in labels:
                 question = self.questions[self.number_of[label]]
@@ -311,7 +328,7 @@ class Course:
     def _judge(self, tests: Iterable[Test]) -> Iterable[Proposition]:
         for test in tests:
             if self.left[test.holds] > 0 and self.left[test.fails] > 0:
-                truth = find_truth(test.expression, self.answers)
+                truth = judge(test.expression, test.evaluation, self.answers)
                 if truth is not None:
                     yield test.holds if truth else test.fails
 

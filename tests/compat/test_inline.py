@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import retix.nn.pytorch as nn
-from retix import FunctionalEvaluator, model_wrapper
+from retix import FunctionalEvaluator, constraint, model_wrapper
 from retix.compat import (
     extract_mutation_from_pt_module,
     get_mutation_dict,
@@ -16,7 +16,7 @@ from retix.compat import (
     process_evaluator_mutations,
     unpack_if_only_one,
 )
-from retix.errors import RecipeError, UnavailableError
+from retix.errors import InvalidMutation, RecipeError, UnavailableError
 
 
 @model_wrapper
@@ -71,6 +71,35 @@ def test_the_python_engines_view() -> None:
     assert model.python_init_params == {"size": 4}
     assert mutators is not None
     assert sorted(mutator.label for mutator in mutators) == ["drop", "inputs", "layer"]
+
+
+@pytest.mark.parametrize("full_ir", [True, False])
+def test_rules_are_a_mutator_of_their_own(full_ir: bool) -> None:
+    """Scripts that draw freely learn from InvalidMutation that a model breaks a rule; a dry run does not ask."""
+
+    @model_wrapper
+    class Ruled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            width = nn.ValueChoice([8, 2, 4], label="width")
+            self.up = nn.Linear(3, width)
+            self.rule = constraint(width < 8, "narrow nets alone")
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.up(x)
+
+    model, mutators = preprocess_model(Ruled(), FunctionalEvaluator(print), [], full_ir=full_ir)
+    *choosing, rules = mutators
+    assert rules.label is None
+    assert rules.dry_run(model)[0] == []
+    made = {}
+    for answer in (8, 4):
+        made[answer] = model
+        for mutator in choosing:
+            made[answer] = mutator.apply(made[answer], lambda decision, answer=answer: answer)
+    rules.apply(made[4], lambda decision: None)
+    with pytest.raises(InvalidMutation, match="narrow nets alone"):
+        rules.apply(made[8], lambda decision: None)
 
 
 def test_nothing_to_choose() -> None:

@@ -63,8 +63,7 @@ def test_walks_are_the_space(model: Model) -> None:
 @settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 @given(models())
 def test_nothing_is_left_to_remove(model: Model) -> None:
-    """What is built has no dead nodes, members or graphs: looking for them, in a copy of which nothing is known,
-    finds none."""
+    """What is built has no dead nodes, members or graphs, also where they are looked for anew."""
     space = MutationSpace(model)
     for sample in list_samples(space)[:20]:
         copied = space.build(sample).copy()
