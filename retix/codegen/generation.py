@@ -27,8 +27,12 @@ class Generator:
     def __init__(self) -> None:
         self._library = Library()
 
+    def __reduce__(self) -> tuple[type[Generator], tuple[()]]:
+        """Copies begin anew."""
+        return Generator, ()
+
     def generate(self, model: Model) -> Source:
-        """See `generate`."""
+        """Write a model; see `retix.codegen.generate`."""
         live = _prepare(model)
         twins = find_twins(live)
         check_settings(live)
@@ -144,9 +148,7 @@ def _drop_members(model: Model, twins: Mapping[str, str]) -> None:
             graph.members = {key: member for key, member in graph.members.items() if key in kept}
 
 
-def _register_sources(
-    model: Model, twins: Mapping[str, str], known: Mapping[str, Written], imports: Imports
-) -> None:
+def _register_sources(model: Model, twins: Mapping[str, str], known: Mapping[str, Written], imports: Imports) -> None:
     """Classes that are written out keep their names, so those have to be known before any class gets one."""
     for name, graph in model.graphs.items():
         written = known.get(twins.get(name, name))

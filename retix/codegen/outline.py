@@ -29,6 +29,9 @@ class Key:
     def __hash__(self) -> int:
         return self._hash
 
+    def __reduce__(self) -> tuple[type[Key], tuple[tuple[Hashable, ...]]]:
+        return Key, (self._parts,)  # strings have other hashes in other processes
+
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
@@ -145,7 +148,7 @@ def _describe_arguments(arguments: tuple[Any, ...]) -> Hashable:
     """What the text of the arguments depends on: ``repr`` tells 1, 1.0 and True apart, and 0.0 and -0.0."""
     if len(arguments) == 1 and type(arguments[0]) is Value:
         return (arguments[0].name,)
-    if all([type(item) is Value for item in arguments]):
+    if all(type(item) is Value for item in arguments):
         return tuple([item.name for item in arguments])
     return repr(arguments)
 

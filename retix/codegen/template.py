@@ -33,6 +33,7 @@ _SHORT = 48
 _METHODS = {f"torch.{name}" for name in ("reshape", "flatten", "exp", "sin", "cos", "reciprocal", "tile")}
 _SPREADS = {"std", "a", "b"}
 
+
 @dataclass(slots=True)
 class HoleWriter:
     """Writes constructor calls with holes.

@@ -1,7 +1,7 @@
 """The graph IR: values, nodes, graphs and models; no torch."""
 
 from retix.ir.choice import find_open, is_open
-from retix.ir.dead import remove_dead
+from retix.ir.dead import note_clean, remove_dead
 from retix.ir.diff import Diff, Entry, Part, diff
 from retix.ir.draft import Draft
 from retix.ir.edge import Edge, EdgeEndpoint, InputNode
@@ -102,6 +102,7 @@ __all__ = [
     "is_open",
     "map_values",
     "merge_equal",
+    "note_clean",
     "open_graphs",
     "overwrites",
     "overwritten_by",

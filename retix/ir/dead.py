@@ -19,7 +19,11 @@ def remove_dead(model: Model) -> None:
 
     Nodes with effects stay, except where what they change is dead too; see `retix.ir.effect`. Where a cell, or both
     branches, never use an input that only a dead node computes, the call gives None instead.
+
+    A model of which it is known that nothing is dead, and that did not change since, is left alone.
     """
+    if is_clean(model):
+        return
     effects = Effects(model)
     for name in tuple(model.graphs):
         if effects.may_be_dead(model.graphs[name]) and _remove_dead_nodes(name, effects, model):
@@ -36,6 +40,19 @@ def remove_dead(model: Model) -> None:
         editable.members = {key: m for key, m in editable.members.items() if key in used[name]}
     if unused:
         _remove_unreachable(model)
+    note_clean(model)
+
+
+def note_clean(model: Model) -> None:
+    """Remember that nothing in the model is dead; forgotten where one of its graphs may be edited."""
+    graphs = dict(dict.items(model.graphs))  # past `LiveGraphs`, whose look-ups copy
+    if all(graph.frozen for graph in graphs.values()):
+        model.clean = (model.root_name, graphs)
+
+
+def is_clean(model: Model) -> bool:
+    """Whether it is known that nothing in the model is dead: its graphs are those that `note_clean` met."""
+    return model.clean is not None and model.clean[0] == model.root_name and dict.__eq__(model.graphs, model.clean[1])
 
 
 def _remove_dead_nodes(name: str, effects: Effects, model: Model) -> bool:

@@ -42,8 +42,8 @@ class Model(ModelSurface):
         evaluator: The evaluator as JSON, or None.
         history: What mutators chose, oldest first.
         capture: How the base model was captured; None for one that was made in another way.
-        constraints: What the open choices have to fulfil, each as JSON of ``expression`` and ``message``; the digest,
-            which is about what is computed, does not depend on them.
+        constraints: What the open choices have to fulfil, each as JSON: ``expression``, ``message``, ``place``; the
+            digest, which is about what is computed, does not depend on them.
         written: Of a model that was read from NNI's JSON: how it was written there, by graph; see `_dump`.
         python_class: The class of the base model, where it is known; it is not written.
         python_init_params: The arguments that made the base model; likewise.
@@ -52,6 +52,8 @@ class Model(ModelSurface):
         _internal: NNI's way to say that a model is made on purpose; it changes nothing.
         metric: The final result, if there is one.
         intermediate_metrics: The results on the way.
+        clean: The root's name and the graphs at a time when all of them were frozen and nothing in them was dead, or
+            None; see `retix.ir.dead`. Handed on to forks.
     """
 
     graphs: dict[str, Graph] = field(default_factory=lambda: {"_model": Graph("_model", "_model")})
@@ -68,6 +70,7 @@ class Model(ModelSurface):
     status: ModelStatus = ModelStatus.Mutating
     metric: Any = None
     intermediate_metrics: list[Any] = field(default_factory=list)
+    clean: tuple[str, dict[str, Graph]] | None = field(default=None, repr=False)
     _internal: InitVar[bool] = False
 
     def __post_init__(self, _internal: bool) -> None:
@@ -153,7 +156,7 @@ class Model(ModelSurface):
 
     def _twin(self, graphs: dict[str, Graph]) -> Model:
         """All but the graphs as here."""
-        return Model(
+        twin = Model(
             graphs,
             self.root_name,
             dict(self.sources),
@@ -166,6 +169,8 @@ class Model(ModelSurface):
             self.python_init_params,
             self.written,
         )
+        twin.clean = self.clean
+        return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Model:
         return self.copy()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from retix.codegen import Source, generate
+from retix.codegen import Generator, Source
+from retix.converter import add_sources
 from retix.ir import Model
 from retix.model_space.capture import capture
 from retix.model_space.engine import Engine
@@ -52,7 +53,14 @@ class GraphEngine(Engine):
         self._extras = extras
         self._constraints = constraints
         self._base_model = base_model
+        self._generator = Generator()
         self.space: Variants[MutationSpace] = Variants(origin, self._open, bool(constraints))
+
+    def __reduce__(self) -> tuple[Callable[..., GraphEngine], tuple[Any, ...]]:
+        """Copies and pickles are made anew, of what makes an engine."""
+        base = None if self.space.has_decisions else self.base_model
+        arguments = self._origin, self.mutators, self.example_inputs, self._extras, self._constraints, base
+        return GraphEngine, arguments
 
     def _open(self, module: torch.nn.Module | None, decided: Mapping[str, Choice]) -> MutationSpace | None:
         constraints = settle_constraints(self._constraints, decided)
@@ -75,6 +83,12 @@ class GraphEngine(Engine):
         return self.space.first.base_model
 
     def build(self, sample: Mapping[str, Any]) -> Model:
+        model = self._build(sample)
+        if self.mutators:
+            add_sources(model)
+        return model
+
+    def _build(self, sample: Mapping[str, Any]) -> Model:
         if not self.space.has_decisions:
             return self.space.first.build(sample)
         decided = self.space.decided(sample)
@@ -83,7 +97,7 @@ class GraphEngine(Engine):
         return inner.build({k: v for k, v in sample.items() if k not in decided or k in asked})
 
     def write(self, sample: Mapping[str, Any]) -> Source:
-        return generate(self.build(sample))
+        return self._generator.generate(self.build(sample))
 
     def digest(self, sample: Sample) -> str:
         return self.build(sample).digest()

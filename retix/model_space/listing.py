@@ -11,7 +11,7 @@ from retix.mutation import SpaceDecision
 
 _HEAD = ("decision", "candidates", "used in", "alive when")
 _WIDTHS = (28, 36, 36, 32)
-_CANDIDATES, _PLACES = 12, 4
+_CANDIDATES, _PLACES = 12, 2
 """How many candidates, and how many places that use it, a table shows of one decision."""
 
 
@@ -49,10 +49,8 @@ def write_html(title: str, facts: Sequence[str], decisions: Sequence[SpaceDecisi
         for decision in decisions
     )
     said = "".join(f"<p>{html.escape(fact)}</p>" for fact in facts)
-    return (
-        f"<div><h4>{html.escape(title)}</h4>{said}<table><thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
-    )
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if decisions else ""
+    return f"<div><h4>{html.escape(title)}</h4>{said}{table}</div>"
 
 
 def _cells(decision: SpaceDecision) -> tuple[str, str, str, str]:

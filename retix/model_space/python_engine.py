@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -65,6 +65,10 @@ class PythonEngine(Engine):
         self._writer = ScriptWriter(origin)
         self.files = self._writer.files
         self.space: Variants[PythonSpace] = Variants(origin, self._open, bool(constraints))
+
+    def __reduce__(self) -> tuple[Callable[..., PythonEngine], tuple[Any, ...]]:
+        """Copies and pickles are made anew, of what makes an engine."""
+        return PythonEngine, (self._origin, self._extras, self._constraints, self._reason)
 
     def _open(self, module: torch.nn.Module | None, decided: Mapping[str, Choice]) -> PythonSpace | None:
         assert module is not None, "without a module there is a graph"

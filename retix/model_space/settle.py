@@ -40,7 +40,7 @@ def settle_constraints(
     for rule in constraints:
         settled = settle(rule.expression, answers)
         if isinstance(settled, Expression):
-            left.append(Constraint(settled, rule.message))
+            left.append(Constraint(settled, rule.message, rule.place))
         elif not settled:
             return None
     return tuple(left)

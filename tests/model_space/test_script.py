@@ -75,3 +75,46 @@ def test_an_instance_keeps_its_weights() -> None:
     remembered = DataDependent()
     fresh = make_space(remembered).instantiate({"act": "relu"})
     assert not torch.equal(fresh.first.weight, remembered.first.weight)
+
+
+FILLED = """
+import torch
+import retix.nn.pytorch as nn
+from retix import ModelSpace, Mutator, basic_unit
+
+def double(x):
+    return 2 * x
+
+@basic_unit
+class Twice(nn.Module):
+    def forward(self, x):
+        return double(x)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(2, 2)
+        self.spot = nn.Placeholder("spot")
+
+    def forward(self, x):
+        return self.spot(self.fc(x))
+
+class Fill(Mutator):
+    def mutate(self, model):
+        (node,) = model.get_nodes_by_label("spot")
+        node.update_operation(f"{__name__}.Twice")
+
+space = ModelSpace(Net(), [Fill()], example_inputs=torch.zeros(1, 2))
+print(space.source({}).text)
+"""
+
+
+def test_class_of_main_that_a_mutator_puts_in(tmp_path: Path) -> None:
+    """It is written out with what it needs, like one that the base model has."""
+    script = tmp_path / "script.py"
+    script.write_text(FILLED)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "__main__" not in done.stdout
+    assert "class Twice(nn.Module):" in done.stdout
+    assert "def double(x):" in done.stdout
