@@ -25,7 +25,6 @@ from retix.converter.user_source import SourceBook
 from retix.errors import ConversionError
 from retix.ir import Capture, Model, remove_dead
 from retix.nn.pytorch import LabelBook, constraints_of
-from retix.space import Constraint
 
 _LOG = logging.getLogger("retix")
 
@@ -63,15 +62,11 @@ def convert(
     model = _capture(module, given, choice)
     _LOG.info("%s is %s", type(module).__name__, model.capture)
     model.ties = find_ties(module)
-    model.constraints = tuple(_write_constraint(rule) for rule in constraints_of(module))
+    model.constraints = tuple(rule.to_json() for rule in constraints_of(module))
     remove_dead(model)
     order_members(model, module)
     model.verify()
     return model
-
-
-def _write_constraint(rule: Constraint) -> dict[str, Any]:
-    return {"expression": rule.expression.to_json(), "message": rule.message}
 
 
 @dataclass(frozen=True, slots=True)

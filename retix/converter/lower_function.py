@@ -54,8 +54,9 @@ def _lower_instance_norm(low: GraphLowering, given: Mapping[str, Any]) -> Value:
     return (_instance_norm if keeps else _as_call(F.instance_norm))(low, given)
 
 
-_CALLED = (F.affine_grid, F.group_norm, F.interpolate, F.local_response_norm, F.mse_loss, F.upsample) + (
-    *(F.upsample_bilinear, F.upsample_nearest),
+_CALLED: tuple[Callable[..., Any], ...] = (
+    *(F.affine_grid, F.group_norm, F.interpolate, F.local_response_norm, F.mse_loss),
+    *(F.upsample, F.upsample_bilinear, F.upsample_nearest),
 )
 _RULES: dict[Callable[..., Any], Rule] = {
     **{function: _as_call(function) for function in _CALLED},

@@ -46,6 +46,7 @@ class OpenCalls:
     def __init__(self, guard: AbstractContextManager[Any]) -> None:
         self._guard = guard
         self._unfolder = Unfolder({})
+        self._followed: list[types.FunctionType] = []
         self.calls: list[OpenCall] = []
 
     def call(
@@ -57,9 +58,9 @@ class OpenCalls:
             ConversionError: It is no operator of torch that returns tensors.
         """
         if isinstance(func, types.FunctionType):
-            twin = self._unfolder.unfold(func) if func.__module__.startswith("torch") else func
-            with self._guard:
-                return twin(*args, **kwargs)
+            if func not in self._followed:
+                return self._follow(func, args, kwargs)
+            func = getattr(torch.Tensor.__base__, func.__name__)  # it called its namesake, Tensor.unflatten say
         name = getattr(func, "__name__", str(func))
         with untraced():
             given, named = map_asked(default_of, (args, kwargs))
@@ -81,6 +82,16 @@ class OpenCalls:
             if isinstance(results, torch.Tensor)
             else pytree.tree_unflatten(handed_on, pytree.tree_structure(results))
         )
+
+    def _follow(self, func: types.FunctionType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run a function that is written in Python down to the operators that it calls."""
+        twin = self._unfolder.unfold(func) if func.__module__.startswith("torch") else func
+        self._followed.append(func)
+        try:
+            with self._guard:
+                return twin(*args, **kwargs)
+        finally:
+            self._followed.pop()
 
 
 COUNTS = {"unbind", "split", "chunk", "tensor_split", "unsafe_split", "unsafe_chunk", "split_with_sizes"}

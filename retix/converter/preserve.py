@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,11 +29,11 @@ class Values:
 
     def __init__(self, module: torch.nn.Module) -> None:
         parts = list(module.modules())
-        plain = [item for part in parts for item in vars(part).values() if isinstance(item, torch.Tensor)]
-        tensors = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers(), *plain)}
+        tensors = {id(tensor): tensor for tensor in _list_tensors(module)}
         # nothing may change a tensor of inference mode, and it counts no versions
         self._tensors = [_Kept(tensor) for tensor in tensors.values() if not tensor.is_inference()]
         self._by_storage: dict[int, list[_Kept]] = {}
+        self._by_identity = {id(kept.tensor): kept for kept in self._tensors}
         for kept in self._tensors:
             self._by_storage.setdefault(_read_storage(kept.tensor), []).append(kept)
         trains = any(type(part).train is not torch.nn.Module.train or "train" in vars(part) for part in parts)
@@ -46,13 +46,22 @@ class Values:
         for kept in self._by_storage.get(_read_storage(tensor), ()):
             kept.copy()
 
-    def restore(self) -> None:
-        """Put everything back.
+    def of(self, module: torch.nn.Module) -> list[_Kept]:
+        """Those of a part of the module: its tensors, and what shares memory with them."""
+        found: dict[int, _Kept] = {}
+        for tensor in _list_tensors(module):
+            kept = self._by_identity.get(id(tensor))
+            same = self._by_storage.get(_read_storage(tensor), ()) if _read_storage(tensor) else ()
+            found.update({id(each): each for each in ([kept] if kept is not None else []) + list(same)})
+        return list(found.values())
+
+    def restore(self, some: Iterable[_Kept] | None = None) -> None:
+        """Put everything back, or only ``some``.
 
         Raises:
             ConversionError: Something that was not copied was written to.
         """
-        lost = [kept for kept in self._tensors if not kept.restore()]
+        lost = [kept for kept in (self._tensors if some is None else some) if not kept.restore()]
         if lost:
             raise ConversionError(
                 f"forward changed {len(lost)} of the model's parameters behind torch's back, and they stay changed",
@@ -91,6 +100,12 @@ class _Kept:
         return is_intact
 
 
+def _list_tensors(module: torch.nn.Module) -> list[torch.Tensor]:
+    """Parameters, buffers, and tensors that are plain attributes."""
+    plain = [item for part in module.modules() for item in vars(part).values() if isinstance(item, torch.Tensor)]
+    return [*module.parameters(), *module.buffers(), *plain]
+
+
 def _read_storage(tensor: torch.Tensor) -> int:
     """A number for the memory of a tensor; 0 for one that has none of the usual kind."""
     if tensor.layout is not torch.strided:
@@ -108,12 +123,14 @@ def preserve(module: torch.nn.Module, values: Values | None = None) -> Iterator[
 
     Args:
         module: Whose state to restore.
-        values: The values to put back, where an outer context knows them already.
+        values: The values of a larger module, where an outer context puts all of them back in the end; here only
+            those of ``module`` are, so that the captures of many parts do not take the square of their number.
 
     Yields:
         The values; whoever writes to a parameter within tells them before.
     """
     undo = [_keep_attributes(part) for part in module.modules()]
+    own = None if values is None else values.of(module)
     values = Values(module) if values is None else values
     python_state, numpy_state = random.getstate(), numpy.random.get_state()
     devices = sorted(
@@ -127,7 +144,7 @@ def preserve(module: torch.nn.Module, values: Values | None = None) -> Iterator[
             restore()
         random.setstate(python_state)
         numpy.random.set_state(numpy_state)
-        values.restore()
+        values.restore(own)
 
 
 def _keep_attributes(module: torch.nn.Module) -> Callable[[], None]:

@@ -133,7 +133,7 @@ def _attributes(tree: ast.AST) -> dict[str, tuple[str, ...]]:
 
 
 def look_up(thing: Any, name: str) -> Any:
-    """What ``name`` means where ``thing`` was defined: in an enclosing function, or in its module."""
+    """What ``name`` means where ``thing`` was defined: in an enclosing function, in its module, or as its base."""
     for function in _functions(thing):
         original = inspect.unwrap(function)
         code = getattr(original, "__code__", None)
@@ -145,7 +145,10 @@ def look_up(thing: Any, name: str) -> Any:
         if name in getattr(original, "__globals__", {}):
             return original.__globals__[name]
     module = sys.modules.get(getattr(thing, "__module__", ""))
-    return vars(module).get(name, MISSING) if module is not None else MISSING
+    if module is not None and name in vars(module):
+        return vars(module)[name]
+    # a variable of an enclosing function that the class only derives from is held by nothing but the class
+    return next((base for base in getattr(thing, "__bases__", ()) if base.__name__ == name), MISSING)
 
 
 def find_import(thing: Any, name: str) -> str | None:

@@ -7,6 +7,7 @@ import dataclasses
 import enum
 import inspect
 import math
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,7 @@ import torch
 from retix.converter.place import find_definition
 from retix.converter.source_text import MISSING, find_import, look_up, read_definition
 from retix.errors import ConversionError, RecipeError
-from retix.ir import ClassSource
+from retix.ir import ClassSource, Model, Module
 from retix.recipe import importable_name
 
 _TORCH_NAMES = {"retix.nn.pytorch": "torch.nn"}
@@ -216,3 +217,23 @@ def _from(module: str, name: str, alias: str) -> str:
     if not module or module == "builtins":
         return ""
     return f"from {module} import {name}" + (f" as {alias}" if alias != name else "")
+
+
+def add_sources(model: Model) -> None:
+    """Enter the texts of the classes in ``__main__`` that a mutator put into a model, where no import reaches them.
+
+    Raises:
+        ConversionError: A class cannot be written.
+    """
+    ops = [member.op for graph in dict.values(model.graphs) for member in graph.members.values()]
+    found = sorted({op.type for op in ops if isinstance(op, Module) and op.type.startswith("__main__.")})
+    missing = [name for name in found if name not in model.sources]
+    if not missing:
+        return
+    book = SourceBook()
+    book.sources.update(model.sources)
+    for name in missing:
+        thing = getattr(sys.modules["__main__"], name.removeprefix("__main__."), None)
+        if thing is not None:
+            book.name(thing, name)
+    model.sources.update(book.sources)

@@ -18,6 +18,7 @@ from retix.mutation import MutationSpace, find_decisions
 from retix.recipe import basic_unit
 from retix.space import CALLED, Sample
 from tests.converter.equality import load, refused
+from tests.converter.spaces import assert_builds_agree
 
 X = torch.arange(32.0).view(8, 4) / 10
 IMAGE = torch.arange(2 * 3 * 16 * 16.0).view(2, 3, 16, 16) / 700
@@ -369,3 +370,23 @@ def test_a_choice_inside_a_basic_unit() -> None:
     """A basic unit is captured whole, so that a choice inside of it could never be made."""
     with refused("the basic unit inner .* holds the choice 'op'"):
         convert(Outer(), X)
+
+
+class Heads(nn.Module):
+    """Hands a choice to a method of tensors that is written in Python and calls its namesake."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads = nn.ValueChoice([2, 4], label="heads")
+        self.fc = nn.Linear(3, 3 * self.heads)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x).unflatten(-1, (self.heads(), 3)).mean(-1)
+
+
+def test_method_that_calls_its_namesake() -> None:
+    """Tensor.unflatten with a choice stays open."""
+    sources = assert_builds_agree(Heads(), torch.randn(2, 3), 4)
+    texts = "\n".join(source.text for source in sources)
+    assert ".unflatten(-1, (2, 3))" in texts
+    assert ".unflatten(-1, (4, 3))" in texts

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 
 import retix.nn.pytorch as nn
 from retix.converter import convert
+from retix.converter.preserve import preserve
 from retix.errors import ConversionError
 from retix.recipe import basic_unit
 
@@ -203,3 +204,17 @@ def test_compiled_code_that_writes_is_reported() -> None:
 
 def _double(x: torch.Tensor) -> torch.Tensor:
     return x.mul_(2)
+
+
+def test_part_of_a_module_is_put_back_alone() -> None:
+    """A part puts back its own tensors and what shares memory with them; the outer context does the rest."""
+    net = torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2))
+    net[1].register_buffer("view", net[0].running_mean[:1])
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    with preserve(net) as values:
+        with preserve(net[1], values), torch.no_grad():
+            for tensor in (net[1].running_var, net[0].running_mean, net[0].running_var):
+                tensor.add_(1)
+        inside = {name: torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items()}
+        assert [name for name, is_equal in inside.items() if not is_equal] == ["0.running_var"]
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())

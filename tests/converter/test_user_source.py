@@ -150,6 +150,28 @@ def net_of(unit: nn.Module) -> nn.Module:
     return Net()
 
 
+def test_base_that_a_function_imports() -> None:
+    """A base that only the enclosing function knows is imported, from where it really lives."""
+    from torch.autograd import Function
+
+    class Double(Function):
+        @staticmethod
+        def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+            return x + x
+
+        @staticmethod
+        def backward(ctx: Any, grad: torch.Tensor) -> torch.Tensor:
+            return grad * 2
+
+    class Net(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            made: torch.Tensor = Double.apply(x)
+            return made
+
+    text = assert_same(Net(), (X,))
+    assert "class Double(Function):" in text
+
+
 def test_two_things_of_one_name_are_refused() -> None:
     """One module has one thing under a name."""
 
