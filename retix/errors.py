@@ -102,7 +102,7 @@ class MutationError(RetixError):
     """A mutator failed, or a sample does not fit its space."""
 
 
-class InvalidMutation(MutationError):
+class InvalidMutation(MutationError):  # noqa: N818  # the name that NNI's mutators raise
     """A mutator says that there is no such model: raised in ``mutate``, where the answers make no network.
 
     Strategies leave the sample out and go on.

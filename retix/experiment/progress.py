@@ -34,6 +34,7 @@ class Progress:
         self._counts: Counter[TrialState] = Counter()
         self._invalid = 0  # samples that make no model; nothing of them was run
         self._best: Trial | None = None
+        self._is_over = False
         self._live = Live(self, console=self._console, refresh_per_second=4) if self._console.is_terminal else None
 
     def __enter__(self) -> Self:
@@ -44,6 +45,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._is_over = True
         if self._live is not None:
             self._live.stop()
 
@@ -84,7 +86,7 @@ class Progress:
         parts += [f"{self._invalid} invalid"] if self._invalid else []
         if self._best is not None:
             parts.append(f"best {self._best.metric:.4g} (trial {self._best.id})")
-        if self._budget is not None and 0 < done < self._budget:
+        if self._budget is not None and 0 < done < self._budget and not self._is_over:
             left = (time.monotonic() - self._begin) / done * (self._budget - done)
             parts.append(f"about {_duration(left)} left")
         return ", ".join(parts)

@@ -82,3 +82,11 @@ def test_a_terminal_shows_one_live_line() -> None:
     assert "trial 1 succeeded" not in text
     lines = [line for line in text.split("\x1b[2K") if "/4 trials" in line]
     assert "2/4 trials, 1 running, 1 failed, 1 duplicates, best 0.9123 (trial 1)" in lines[-1]
+
+
+def test_no_time_is_left_when_it_is_over() -> None:
+    """A search that ends before its budget does not say how long the rest would take."""
+    with Progress(4, True, Console(file=io.StringIO())) as progress:
+        run_three(progress)
+        assert progress.summary().endswith(" left")
+    assert progress.summary().endswith("best 0.9123 (trial 1)")

@@ -83,6 +83,7 @@ def _check(rule: Any, answers: Mapping[str, Any]) -> None:
     if not holds:
         raise SpaceError(
             f"the sample breaks a rule of the model: {rule.message or rule.expression!r}",
+            where=rule.place,
             fix="take a sample of the space, which meets every rule",
         )
 

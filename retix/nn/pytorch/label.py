@@ -144,7 +144,7 @@ def constraints_of(module: torch.nn.Module, book: LabelBook | None = None) -> li
         for name, value in vars(part).items():
             if isinstance(value, Constraint) and id(value) not in found:
                 expression = book.named(value.expression, f"{path}.{name}".lstrip("."))
-                found[id(value)] = Constraint(expression, value.message)
+                found[id(value)] = Constraint(expression, value.message, value.place)
     return list(found.values())
 
 

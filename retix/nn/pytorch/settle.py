@@ -191,6 +191,7 @@ class Settler:
         kwargs = {name: self._fill(argument, f"{path}.{name}") for name, argument in recipe.kwargs.items()}
         try:
             made: torch.nn.Module = recipe.target(*args, **kwargs)
+            _refuse_empty(made)
         except Exception as error:
             given = ", ".join([*map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())])
             raise SpaceError(
@@ -237,6 +238,17 @@ def holds_open(argument: Any) -> bool:
         return any(map(holds_open, argument.values()))
     recipe = None if isinstance(argument, type) else recipe_of(argument)
     return recipe is not None and holds_open((recipe.args, dict(recipe.kwargs)))
+
+
+def _refuse_empty(layer: torch.nn.Module) -> None:
+    """Torch makes a layer of 0 channels without a word.
+
+    Raises:
+        ValueError: A parameter has no elements.
+    """
+    for name, parameter in layer.named_parameters(recurse=False):
+        if not torch.nn.parameter.is_lazy(parameter) and parameter.numel() == 0:
+            raise ValueError(f"its {name} of shape {tuple(parameter.shape)} would be empty")
 
 
 def carry_state(old: torch.nn.Module, new: torch.nn.Module) -> None:

@@ -97,7 +97,7 @@ def test_blocks_beyond_the_depth_are_dead() -> None:
     [
         (lambda: nn.Repeat([nn.ReLU()], (1, 2)), "1 blocks for a depth of up to 2"),
         (lambda: nn.Repeat(nn.ReLU(), (3, 2)), r"has the depth \(3, 2\)"),
-        (lambda: nn.Repeat(nn.ReLU(), 0), "may be"),
+        (lambda: nn.Repeat(nn.ReLU(), 0), "has the depth 0"),
         (lambda: nn.Repeat(nn.ReLU(), (0, 0)), r"has the depth \(0, 0\)"),
         (lambda: nn.Repeat(nn.ReLU(), "2"), "has the depth '2'"),  # type: ignore[arg-type]  # the mistake
         (lambda: nn.Repeat(nn.ReLU(), nn.ValueChoice([0.5, 1])), "may be"),
