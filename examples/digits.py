@@ -25,7 +25,7 @@ RUNS = Path(__file__).parent.parent / "runs"
 
 
 class Net(nn.Module):
-    """A stem, two blocks, a choice of which of the three outputs go on, and a head: 13,608 models in one."""
+    """A stem, two blocks, a choice of which of the three outputs go on, and a head: 9,288 models in one."""
 
     def __init__(self):
         super().__init__()
