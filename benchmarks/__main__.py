@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from rich.console import Console
 
-from benchmarks import compile, edit, generated, scale, symbolic, trials
+from benchmarks import compile, edit, generated, sample, scale, symbolic, trials
 from benchmarks.report import Report, format_seconds
 
 BENCHMARKS: dict[str, Callable[[], Report]] = {
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Callable[[], Report]] = {
     "edit": edit.run,
     "generated": generated.run,
     "scale": scale.run,
+    "sample": sample.run,
     "symbolic": symbolic.run,
 }
 
