@@ -33,7 +33,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
 golden: $(STAMP)
-	$(BIN)/python -m pytest -q tests/codegen --golden
+	$(BIN)/python -m pytest -q tests/codegen tests/test_readme.py --golden
 
 clean:
 	rm -rf $(VENV)
