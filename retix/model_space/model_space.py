@@ -25,14 +25,13 @@ from retix.model_space.archive import (
 )
 from retix.model_space.engine import Engine
 from retix.model_space.graph_engine import GraphEngine
-from retix.model_space.grid import walk_grid
 from retix.model_space.listing import merge, write_html, write_table
 from retix.model_space.loading import build_from_source
 from retix.model_space.origin import Origin, read_origin
 from retix.model_space.python_engine import PythonEngine, check_sample
 from retix.mutation import MutationSpace, Mutator, SpaceDecision
 from retix.recipe import Recipe, recipe_of
-from retix.space import Constraint, Pick, Sample, SearchSpace, expression_from_json
+from retix.space import Constraint, DepthFirst, Pick, Sample, SearchSpace, expression_from_json
 
 VERSION = 1
 
@@ -210,7 +209,8 @@ class ModelSpace(SearchSpace):
 
     def grid(self) -> Iterator[Sample]:
         """Yield every sample once, the last decision changing fastest."""
-        return filter(self.permits, walk_grid(self))
+        order = DepthFirst()
+        return filter(self.permits, iter(lambda: order.draw(self), None))
 
     def digest(self, sample: Mapping[str, Any]) -> str:
         """A string that is equal for samples that are one and the same trial: equal networks, evaluated alike.

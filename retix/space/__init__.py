@@ -3,6 +3,7 @@
 from retix.space.constraint import Constraint, constraint
 from retix.space.counting import Counter
 from retix.space.decision import Choice, Condition, Decision, FrozenDict, freeze
+from retix.space.depth_first import DepthFirst
 from retix.space.expression import (
     CALLED,
     Applied,
@@ -44,6 +45,7 @@ __all__ = [
     "Course",
     "Decision",
     "DecisionSpace",
+    "DepthFirst",
     "Explainer",
     "Expression",
     "Formula",

@@ -55,8 +55,8 @@ class Holds:
 
 
 @dataclass(frozen=True, slots=True)
-class AllOf:
-    """Every part is true; without parts it always is."""
+class _Joined:
+    """Formulas put together."""
 
     parts: tuple[Formula, ...] = ()
     _hash: int = field(init=False, repr=False, compare=False)
@@ -70,25 +70,25 @@ class AllOf:
     def __str__(self) -> str:
         if _count_atoms(self) > _MOST_ATOMS:
             return f"depends on {', '.join(find_labels(self))}"
+        return self._write()
+
+    def _write(self) -> str:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # compared and hashed as `_Joined` does
+class AllOf(_Joined):
+    """Every part is true; without parts it always is."""
+
+    def _write(self) -> str:
         return " and ".join(f"({part})" if isinstance(part, AnyOf) else str(part) for part in self.parts) or "always"
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf:
+@dataclass(frozen=True, slots=True, eq=False)  # compared and hashed as `_Joined` does
+class AnyOf(_Joined):
     """Some part is true; without parts none ever is."""
 
-    parts: tuple[Formula, ...] = ()
-    _hash: int = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_hash", hash((type(self), self.parts)))
-
-    def __hash__(self) -> int:
-        return self._hash  # parts may be shared by many, so that it would take long to walk them each time
-
-    def __str__(self) -> str:
-        if _count_atoms(self) > _MOST_ATOMS:
-            return f"depends on {', '.join(find_labels(self))}"
+    def _write(self) -> str:
         return " or ".join(map(str, self.parts)) or "never"
 
 
@@ -99,17 +99,17 @@ ALWAYS = AllOf()
 NEVER = AnyOf()
 
 
-def find_labels(formula: Formula) -> list[str]:
+def find_labels(formula: Formula | _Joined) -> list[str]:
     """The decisions that a formula speaks of, in order."""
     found: dict[str, None] = {}
     seen: set[int] = set()
-    stack: list[Formula] = [formula]
+    stack: list[Formula | _Joined] = [formula]
     while stack:
         part = stack.pop()
         if id(part) in seen:
             continue
         seen.add(id(part))
-        if isinstance(part, (AllOf, AnyOf)):
+        if isinstance(part, _Joined):
             stack += reversed(part.parts)
         elif isinstance(part, Holds):
             found.update(dict.fromkeys(decision.label for decision in part.expression.decisions()))
@@ -118,11 +118,11 @@ def find_labels(formula: Formula) -> list[str]:
     return list(found)
 
 
-def _count_atoms(formula: Formula) -> int:
+def _count_atoms(formula: Formula | _Joined) -> int:
     """How many atoms the text of a formula would have, as far as it matters."""
     if isinstance(formula, Holds):
         return sum(1 for _ in formula.expression.decisions())
-    if not isinstance(formula, (AllOf, AnyOf)):
+    if not isinstance(formula, _Joined):
         return 1
     count = 0
     for part in formula.parts:
