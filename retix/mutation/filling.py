@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -27,6 +27,24 @@ def to_literal(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: to_literal(item) for key, item in value.items()}
     return value
+
+
+def fill(argument: Any, value_of: Callable[[Open], Any]) -> Any:
+    """``argument`` with every open argument in it replaced by what ``value_of`` says of it."""
+    if isinstance(argument, Open):
+        return value_of(argument)
+    if isinstance(argument, Module):
+        kwargs = {key: fill(item, value_of) for key, item in argument.kwargs.items()}
+        return replace(argument, args=fill(argument.args, value_of), kwargs=kwargs)
+    if isinstance(argument, Tensor):
+        return replace(argument, init=fill(argument.init, value_of))
+    if isinstance(argument, (list, tuple)):
+        return type(argument)(fill(item, value_of) for item in argument)
+    if isinstance(argument, dict):
+        return {key: fill(item, value_of) for key, item in argument.items()}
+    if isinstance(argument, slice):
+        return slice(*(fill(part, value_of) for part in (argument.start, argument.stop, argument.step)))
+    return argument
 
 
 class Filling:
@@ -75,27 +93,11 @@ class Filling:
 
     def _make(self, answers: Mapping[str, Choice]) -> Any:
         try:
-            return self._fill(self._template, answers)
+            return fill(self._template, lambda item: to_literal(self._expressions[id(item)].evaluate(answers)))
         except SpaceError as error:
             if self._type is None:
                 raise
             raise SpaceError(f"{self._type}: {error.what}", where=error.where, why=error.why, fix=error.fix) from error
-
-    def _fill(self, argument: Any, answers: Mapping[str, Choice]) -> Any:
-        if isinstance(argument, Open):
-            return to_literal(self._expressions[id(argument)].evaluate(answers))
-        if isinstance(argument, Module):
-            kwargs = {key: self._fill(item, answers) for key, item in argument.kwargs.items()}
-            return replace(argument, args=self._fill(argument.args, answers), kwargs=kwargs)
-        if isinstance(argument, Tensor):
-            return replace(argument, init=self._fill(argument.init, answers))
-        if isinstance(argument, (list, tuple)):
-            return type(argument)(self._fill(item, answers) for item in argument)
-        if isinstance(argument, dict):
-            return {key: self._fill(item, answers) for key, item in argument.items()}
-        if isinstance(argument, slice):
-            return slice(*(self._fill(part, answers) for part in (argument.start, argument.stop, argument.step)))
-        return argument
 
 
 class MemberFilling:

@@ -188,8 +188,9 @@ class MutationSpace(SearchSpace):
                 a constraint.
             MutationError: A mutator failed.
         """
-        if self._latest is not None and self._latest[0] == sample:
-            made = self._latest[1]
+        latest = self._latest  # read once: another thread may walk meanwhile
+        if latest is not None and latest[0] == sample:
+            made = latest[1]
             if isinstance(made, MutationError):
                 raise made
             return made.fork()

@@ -15,15 +15,13 @@ from retix.ir import (
     LayerChoice,
     Member,
     Model,
-    Module,
     Node,
     Open,
     SelectInputs,
-    Tensor,
     Value,
     is_open,
 )
-from retix.mutation.filling import to_literal
+from retix.mutation.filling import fill, to_literal
 from retix.mutation.mutator import Mutator
 from retix.mutation.open_choices import find_decisions, find_open
 from retix.mutation.reduction import reduce_inputs
@@ -187,24 +185,15 @@ class _Putting:
         _reduce(graph, node, taken, op.reduction)
 
     def _fill(self, argument: Any) -> Any:
-        if isinstance(argument, Open):
-            try:
-                expression: Expression = expression_from_json(argument.expression)
-                return to_literal(expression.evaluate(self.answers))
-            except UnansweredError:
-                return argument
-        if isinstance(argument, Module):
-            kwargs = {key: self._fill(item) for key, item in argument.kwargs.items()}
-            return replace(argument, args=self._fill(argument.args), kwargs=kwargs)
-        if isinstance(argument, Tensor):
-            return replace(argument, init=self._fill(argument.init))
-        if isinstance(argument, (list, tuple)):
-            return type(argument)(self._fill(item) for item in argument)
-        if isinstance(argument, dict):
-            return {key: self._fill(item) for key, item in argument.items()}
-        if isinstance(argument, slice):
-            return slice(*(self._fill(part) for part in (argument.start, argument.stop, argument.step)))
-        return argument
+        return fill(argument, self._value_of)
+
+    def _value_of(self, item: Open) -> Any:
+        """The value of an open argument; itself, where an answer is missing."""
+        try:
+            expression: Expression = expression_from_json(item.expression)
+            return to_literal(expression.evaluate(self.answers))
+        except UnansweredError:
+            return item
 
 
 def _as_bool(condition: Any) -> Open | bool:

@@ -141,7 +141,11 @@ class Template:
         self._structural = tuple(dict.fromkeys(label for part in parts for label in part._structural))
         self._foreign = tuple(dict.fromkeys(p for part in parts for p in part._foreign))
         self._in_place = frozenset(
-            name for part in parts for step in part.steps if step.branch for name in _branches(step.branch)
+            name
+            for part in parts
+            for step in part.steps
+            if step.branch
+            for name in (step.branch.then, step.branch.otherwise)
         )
 
     def forget(self) -> None:
@@ -188,10 +192,6 @@ def _structural_labels(op: MemberOp) -> Iterator[str]:
             yield op.label
         for leaf in leaves:
             yield from _structural_labels(leaf)
-
-
-def _branches(op: If) -> tuple[str, str]:
-    return op.then, op.otherwise
 
 
 class _Assembly:
