@@ -43,6 +43,8 @@ class FailureKind(StrEnum):
 
     RAISED = "raised"
     """The user's model or evaluator raised an exception."""
+    SHAPE = "shape"
+    """Sizes do not go together in the generated model: a layer or an operator of torch refused its inputs."""
     IMPORT = "import"
     """The generated module, or something it imports, cannot be imported."""
     BUILD = "build"
@@ -52,7 +54,9 @@ class FailureKind(StrEnum):
     TIMEOUT = "timeout"
     """The trial ran longer than it may."""
     KILLED = "killed"
-    """The worker process died, by a signal or by exiting."""
+    """The trial took its worker process down: by a signal, or by exiting."""
+    WORKER_LOST = "worker_lost"
+    """The worker was lost through no fault of the trial's: frozen, its machine gone, or its driver killed."""
     OUT_OF_MEMORY = "out_of_memory"
     """The device or the host had no memory left."""
     NOT_FINITE = "not_finite"
@@ -96,10 +100,12 @@ class Proposal:
     Attributes:
         sample: The model.
         parent: The id of the trial it descends from, if any.
+        inherit: Whether it starts from its parent's weights; it then does not begin before the parent has ended.
     """
 
     sample: Sample
     parent: int | None = None
+    inherit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +122,11 @@ class Trial:
         duplicate_of: The id of the trial whose result it carries.
         failure: How it failed.
         created: When it was proposed, in seconds since the epoch.
-        started: When it began to run.
+        started: When it began to run, the last time it did.
         ended: When it reached its final state.
+        attempts: How often it was given to a worker.
+        inherit: Whether it starts from its parent's weights.
+        waits_for: Why it has not begun yet, in words; empty unless it waits.
     """
 
     id: int
@@ -131,11 +140,43 @@ class Trial:
     created: float = 0.0
     started: float | None = None
     ended: float | None = None
+    attempts: int = 0
+    inherit: bool = False
+    waits_for: str = ""
 
     @property
     def metric(self) -> float | None:
         """The ``default`` metric, which strategies compare."""
         return self.metrics.get("default")
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsAddress:
+    """Where weights lie: a key in a store of weights.
+
+    Attributes:
+        url: The store, as `retix.weights.WeightStore` takes it: a directory, or a URL of fsspec's.
+        key: The key in it, such as ``trials/7/model``.
+    """
+
+    url: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inheritance:
+    """What a trial takes over from its parent before it trains.
+
+    Attributes:
+        parent: The parent's trial id.
+        weights: Where the parent's weights lie.
+        plan: What becomes of each tensor, as `retix.mutation.plan_inheritance` writes it, in JSON values; None takes
+            nothing over: the trial may read the parent's weights by itself.
+    """
+
+    parent: int
+    weights: WeightsAddress
+    plan: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +188,12 @@ class Job:
         source: A Python module that defines the model.
         entry: The name of the model's class in it, built without arguments.
         evaluator: The evaluator, as ``retix.recipe.dumps`` wrote it.
-        directory: Where the trial's files go: ``model.py``, ``stdout.log``, ``stderr.log``, ``model.safetensors``.
+        directory: Where the trial's files go: ``model.py``, ``stdout.log``, ``stderr.log``.
         time_limit: Seconds the trial may run, or None.
-        save_weights: Whether the worker writes the trained weights to ``model.safetensors``.
+        memory_limit: Bytes of memory (resident set) that the worker and all that it started may take, or None.
+        log_limit: Bytes that each of the two logs may hold; beyond it the middle is left out. None for no limit.
+        weights: Where the trained weights go; None to keep none.
+        inheritance: What it takes over from its parent, or None.
         seed: Seeds Python, numpy and torch before the model is built; None leaves them as they are.
     """
 
@@ -159,7 +203,10 @@ class Job:
     evaluator: bytes
     directory: Path
     time_limit: float | None = None
-    save_weights: bool = True
+    memory_limit: int | None = None
+    log_limit: int | None = None
+    weights: WeightsAddress | None = None
+    inheritance: Inheritance | None = None
     seed: int | None = None
 
 
