@@ -25,6 +25,9 @@ def describe_trial(trial: Trial) -> dict[str, Any]:
         "created": trial.created,
         "started": trial.started,
         "ended": trial.ended,
+        "attempts": trial.attempts,
+        "inherit": trial.inherit,
+        "waits_for": trial.waits_for,
     }
 
 

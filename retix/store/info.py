@@ -15,6 +15,8 @@ class ExperimentState(StrEnum):
     """How far an experiment is."""
 
     RUNNING = "running"
+    PAUSED = "paused"
+    """Running, but nothing new is begun until the user says so."""
     DONE = "done"
     """Ended by itself: its budget is spent, or its strategy has nothing left to propose."""
     STOPPED = "stopped"
@@ -22,7 +24,7 @@ class ExperimentState(StrEnum):
     FAILED = "failed"
     """Ended by an error of the search itself; a failed trial does not fail its experiment."""
     INTERRUPTED = "interrupted"
-    """Recorded as running, but its driver is gone. Only readers say so; it is never recorded."""
+    """Recorded as running or paused, but its driver is gone. Only readers say so; it is never recorded."""
     UNREADABLE = "unreadable"
     """Its database cannot be read. Only `list_experiments` says so; it is never recorded."""
 
@@ -30,6 +32,11 @@ class ExperimentState(StrEnum):
     def is_recorded(self) -> bool:
         """Whether a driver may record the state, which is otherwise found out by readers."""
         return self not in (ExperimentState.INTERRUPTED, ExperimentState.UNREADABLE)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a driver is at work on it."""
+        return self in (ExperimentState.RUNNING, ExperimentState.PAUSED)
 
 
 @dataclass(frozen=True, slots=True)

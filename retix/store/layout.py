@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -15,6 +16,9 @@ DATABASE = "experiment.sqlite"
 
 LOCK = "driver.lock"
 """Held by the driver for as long as it writes."""
+
+COMMANDS = "commands"
+"""The directory of what users ask a driver to do."""
 
 # No 0, 1, i, l and o: an id is read aloud and typed.
 _LETTERS = "abcdefghjkmnpqrstuvwxyz"
@@ -78,7 +82,7 @@ def file_path(directory: Path, name: str) -> Path:
             where=str(directory),
             fix="use letters, digits, '.', '_' and '-', with '/' between folders, and start no part with '.' or '-'",
         )
-    if parts[0] == LOCK or parts[0].startswith(DATABASE):
+    if parts[0] in (LOCK, COMMANDS) or parts[0].startswith(DATABASE):
         raise StoreError(
             f"the file {name!r} belongs to the store itself", where=str(directory), fix="take another name"
         )
@@ -94,10 +98,15 @@ def make_private_directory(path: Path) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable."""
+    """Make the names in a directory durable; Windows, and some network file systems, give no way to ask for it."""
+    if os.name == "nt":
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+            raise
     finally:
         os.close(descriptor)
 

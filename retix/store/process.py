@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+import psutil
 
 _PROC = Path("/proc")
 
@@ -11,8 +12,7 @@ _PROC = Path("/proc")
 def read_start_mark(pid: int) -> str | None:
     """A text that tells this process from every other one that has had or will have its id.
 
-    On Linux it is the boot's id and the clock tick at which the process started. Elsewhere nothing is known of it, and
-    all living processes share one mark.
+    On Linux it is the boot's id and the clock tick at which the process started, elsewhere its time of creation.
 
     Args:
         pid: A process id on this machine.
@@ -21,7 +21,7 @@ def read_start_mark(pid: int) -> str | None:
         The mark, or None if there is no such process. A process that has ended but was not waited for is none.
     """
     if not (_PROC / "self" / "stat").exists():
-        return "alive" if _exists(pid) else None
+        return _read_creation(pid)
     try:
         stat = (_PROC / str(pid) / "stat").read_text(errors="replace")
         boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
@@ -32,11 +32,11 @@ def read_start_mark(pid: int) -> str | None:
     return None if state in ("Z", "X") else f"{boot}:{fields[18]}"
 
 
-def _exists(pid: int) -> bool:
+def _read_creation(pid: int) -> str | None:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else f"created:{process.create_time()}"
+    except psutil.NoSuchProcess:
+        return None
+    except psutil.AccessDenied:
+        return "alive"

@@ -1,22 +1,63 @@
-"""The tables of an experiment's database, and how records become rows."""
+"""The tables of an experiment's database, and how an older version becomes this one."""
 
 from __future__ import annotations
 
-import json
-import math
 import sqlite3
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import TypeAlias
 
 from retix.errors import StoreError
-from retix.space import Sample
-from retix.store.info import OptimizeMode
-from retix.trial import Failure, Reported, Trial, TrialState
 
-VERSION = 1
+VERSION = 2
 """The version of the tables, held in the database as ``PRAGMA user_version``."""
 
-TABLES = """
+_RECORDS = """
+CREATE TABLE report (
+    id INTEGER PRIMARY KEY,
+    trial INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    metrics TEXT NOT NULL,
+    time REAL NOT NULL
+);
+CREATE INDEX report_by_trial ON report (trial, id);
+"""
+
+_JOURNAL = """
+CREATE TABLE attempt (
+    trial INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    worker TEXT NOT NULL,
+    started REAL NOT NULL,
+    ended REAL,
+    outcome TEXT,
+    failure_kind TEXT,
+    PRIMARY KEY (trial, number)
+) WITHOUT ROWID;
+CREATE INDEX attempt_by_failure ON attempt (failure_kind, trial) WHERE failure_kind IS NOT NULL;
+CREATE TABLE step (
+    number INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    trial INTEGER,
+    data TEXT,
+    time REAL NOT NULL
+);
+CREATE TABLE past_config (
+    id INTEGER PRIMARY KEY,
+    until REAL NOT NULL,
+    config TEXT NOT NULL
+);
+CREATE TABLE command (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    arguments TEXT NOT NULL,
+    sent REAL NOT NULL,
+    answered REAL NOT NULL,
+    ok INTEGER NOT NULL,
+    text TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+TABLES = f"""
 CREATE TABLE experiment (
     key INTEGER PRIMARY KEY CHECK (key = 1),
     name TEXT NOT NULL,
@@ -42,41 +83,56 @@ CREATE TABLE trial (
     failure TEXT,
     created REAL NOT NULL,
     started REAL,
-    ended REAL
+    ended REAL,
+    failure_kind TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    inherit INTEGER NOT NULL DEFAULT 0,
+    waits_for TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX trial_by_state ON trial (state);
 CREATE INDEX trial_by_cost ON trial (cost, id) WHERE state = 'succeeded' AND cost IS NOT NULL;
-CREATE TABLE report (
-    id INTEGER PRIMARY KEY,
-    trial INTEGER NOT NULL,
-    step INTEGER NOT NULL,
-    metrics TEXT NOT NULL,
-    time REAL NOT NULL
-);
-CREATE INDEX report_by_trial ON report (trial, id);
-"""
+CREATE INDEX trial_by_failure ON trial (failure_kind, state, id) WHERE failure_kind IS NOT NULL;
+CREATE INDEX trial_by_digest ON trial (digest, id) WHERE digest IS NOT NULL AND duplicate_of IS NULL;
+{_RECORDS}{_JOURNAL}"""
 # `cost` is the default metric, negated where higher is better: one index answers "the best" for both modes.
+# `failure_kind` repeats what `failure` holds, so that failures are counted without reading them.
 # A trial that is run again reports its steps again: `step` is no key, and what the first run reported stays.
 
-TRIAL_COLUMNS = (
-    *("id", "sample", "state", "metrics", "cost", "digest"),
-    *("parent", "duplicate_of", "failure", "created", "started", "ended"),
-)
-"""The columns of `trial_to_row`."""
+_FROM_1_TO_2 = """
+ALTER TABLE trial ADD COLUMN failure_kind TEXT;
+ALTER TABLE trial ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE trial ADD COLUMN inherit INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE trial ADD COLUMN waits_for TEXT NOT NULL DEFAULT '';
+UPDATE trial SET failure_kind = json_extract(failure, '$.kind') WHERE failure IS NOT NULL;
+UPDATE trial SET attempts = 1 WHERE started IS NOT NULL;
+CREATE INDEX trial_by_failure ON trial (failure_kind, state, id) WHERE failure_kind IS NOT NULL;
+CREATE INDEX trial_by_digest ON trial (digest, id) WHERE digest IS NOT NULL AND duplicate_of IS NULL;
+"""
 
-Row: TypeAlias = tuple[Any, ...]
+_VIEW_OF_1 = """
+CREATE TEMP VIEW trial AS SELECT *,
+    json_extract(failure, '$.kind') AS failure_kind,
+    started IS NOT NULL AS attempts,
+    0 AS inherit,
+    '' AS waits_for
+FROM main.trial;
+"""
 
 
-def check_version(connection: sqlite3.Connection, where: str) -> None:
+def check_version(connection: sqlite3.Connection, where: str) -> int:
     """Check that these tables can be read.
 
     Args:
         connection: An open database.
         where: Its path, for messages.
 
+    Returns:
+        Their version.
+
     Raises:
         StoreError: The database is no experiment's, or a later retix wrote it.
     """
+    version: int
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == 0:
         raise StoreError("the database holds no experiment", where=where, why="something else wrote it")
@@ -87,73 +143,52 @@ def check_version(connection: sqlite3.Connection, where: str) -> None:
             why="a later retix wrote it",
             fix="upgrade retix: pip install --upgrade retix",
         )
+    return version
 
 
-def write_json(value: Any, what: str) -> str:
-    """``value`` as one line of JSON in ASCII.
+def _migrate_1(connection: sqlite3.Connection) -> None:
+    """To version 2: journal, runs of a trial, commands, earlier settings; and what a trial waits for."""
+    run_script(connection, _FROM_1_TO_2 + _JOURNAL)
+
+
+_Migration: TypeAlias = Callable[[sqlite3.Connection], None]
+
+MIGRATIONS: dict[int, _Migration] = {1: _migrate_1}
+"""What makes a version the next one."""
+
+
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring tables to this version, all the way or not at all.
 
     Args:
-        value: What to write; NaN and infinities are kept.
-        what: What it is, for the message.
-
-    Raises:
-        StoreError: It has no JSON form.
+        connection: Open for writing, in no transaction.
+        version: The version that the tables have.
     """
+    if version == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
     try:
-        return json.dumps(value)
-    except (TypeError, ValueError) as error:
-        raise StoreError(f"{what} cannot be written as JSON: {error}", fix="use plain values") from error
+        for step in range(version, VERSION):
+            MIGRATIONS[step](connection)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
-def write_metrics(metrics: Mapping[str, float]) -> str:
-    """Metrics as JSON."""
-    return write_json({name: float(value) for name, value in metrics.items()}, "a metric")
+def show_as_current(connection: sqlite3.Connection, version: int) -> None:
+    """Let queries for this version read an older database, which is left as it is.
+
+    What the older version did not have is laid over it in tables of the connection's own, in memory.
+    """
+    if version < 2:
+        run_script(connection, _VIEW_OF_1 + _JOURNAL.replace("CREATE TABLE", "CREATE TEMP TABLE"))
 
 
-def trial_to_row(trial: Trial, mode: OptimizeMode) -> Row:
-    """The trial as values for `TRIAL_COLUMNS`."""
-    return (
-        trial.id,
-        write_json(trial.sample.to_json(), "a sample"),
-        str(trial.state),
-        write_metrics(trial.metrics),
-        _cost(trial.metric, mode),
-        trial.digest,
-        trial.parent,
-        trial.duplicate_of,
-        None if trial.failure is None else write_json(trial.failure.to_json(), "a failure"),
-        trial.created,
-        trial.started,
-        trial.ended,
-    )
-
-
-def _cost(metric: float | None, mode: OptimizeMode) -> float | None:
-    if metric is None or math.isnan(metric):
-        return None
-    return float(metric) if mode == "minimize" else -float(metric)
-
-
-def trial_from_row(row: Row) -> Trial:
-    """The trial that `trial_to_row` wrote."""
-    data = dict(zip(TRIAL_COLUMNS, row, strict=True))
-    failure = data["failure"]
-    return Trial(
-        id=data["id"],
-        sample=Sample(json.loads(data["sample"])),
-        state=TrialState(data["state"]),
-        metrics=json.loads(data["metrics"]),
-        digest=data["digest"],
-        parent=data["parent"],
-        duplicate_of=data["duplicate_of"],
-        failure=None if failure is None else Failure.from_json(json.loads(failure)),
-        created=data["created"],
-        started=data["started"],
-        ended=data["ended"],
-    )
-
-
-def report_from_row(row: Row) -> Reported:
-    """The report in a row of trial, step, metrics and time."""
-    trial, step, metrics, time = row
-    return Reported(trial, step, json.loads(metrics), time)
+def run_script(connection: sqlite3.Connection, script: str) -> None:
+    """Run statements one by one; unlike ``executescript`` it commits nothing on the way."""
+    for statement in script.split(";"):
+        if statement.strip():
+            connection.execute(statement)

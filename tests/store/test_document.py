@@ -25,6 +25,9 @@ def test_a_trial_is_strict_json() -> None:
         "created": 0.0,
         "started": None,
         "ended": None,
+        "attempts": 0,
+        "inherit": False,
+        "waits_for": "",
     }
 
 

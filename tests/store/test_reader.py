@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
-from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,23 +17,27 @@ from retix.store import (
     Store,
     StoreReader,
     TrialOrder,
-    list_experiments,
-    list_ids,
     read_experiment,
 )
-from retix.store.reader import BEST, PAGES, PAGES_IN_STATE, REPORTS
+from retix.store.queries import (
+    ATTEMPTS,
+    BEST,
+    COUNTS,
+    FAILED_TRIALS,
+    FIRST,
+    PAGES,
+    PAGES_IN_STATE,
+    REPORTS,
+    STEPS,
+)
+from retix.store.records import FIND_ORIGINAL
 from retix.trial import Trial, TrialState
-from tests.store.test_store import run_driver_that_dies
+from tests.store.conftest import create, run_driver_that_dies
 
 
 def succeeded(id: int, metric: float) -> Trial:
     """A trial with a result."""
     return Trial(id, Sample({"width": id}), TrialState.SUCCEEDED, {"default": metric})
-
-
-def create(root: Path, **arguments: Any) -> Store:
-    """A new experiment."""
-    return Store.create(root, **{"name": "", "optimize_mode": "maximize", "config": {}, "versions": {}, **arguments})
 
 
 def test_the_experiment_is_told_as_it_was_created(tmp_path: Path) -> None:
@@ -114,41 +117,74 @@ def test_a_missing_trial_is_named(store: Store) -> None:
     assert StoreReader(store.directory).reports(3) == []
 
 
-@pytest.mark.parametrize("query", [BEST, *PAGES.values(), *PAGES_IN_STATE.values(), REPORTS])
+# Values for each query: a page of 20 from the first trial on.
+VALUES: dict[str, tuple[Any, ...]] = {
+    BEST: (20,),
+    PAGES["oldest"]: (FIRST["oldest"], 20, 0),
+    PAGES["newest"]: (FIRST["newest"], 20, 0),
+    PAGES_IN_STATE["oldest"]: ("succeeded", FIRST["oldest"], 20, 0),
+    PAGES_IN_STATE["newest"]: ("succeeded", FIRST["newest"], 20, 0),
+    REPORTS: (1,),
+    STEPS: (0, 20),
+    ATTEMPTS: (1,),
+    FIND_ORIGINAL: ("digest",),
+    FAILED_TRIALS: (),
+    COUNTS: (),
+}
+
+
+@pytest.mark.parametrize("query", VALUES)
 def test_no_query_sorts_or_scans_by_hand(store: Store, query: str) -> None:
-    """Every query follows an index or the ids themselves; none needs a temporary tree."""
-    values = ("succeeded", 1, 1)[-query.count("?") :]
-    plan = [row[3] for row in store._connection.execute(f"EXPLAIN QUERY PLAN {query}", values)]
-    # A scan in the order of the ids ends at the limit; the next test counts what it costs.
-    assert plan == ["SCAN trial"] or all("USING INDEX" in step for step in plan), plan
+    """Every query follows an index or the ids themselves; none needs a temporary tree or reads what is not asked."""
+    plan = [row[3] for row in store._connection.execute(f"EXPLAIN QUERY PLAN {query}", VALUES[query])]
+    assert all("INDEX" in step or "PRIMARY KEY" in step for step in plan), plan
     assert not any("TEMP B-TREE" in step for step in plan), plan
+
+
+def count_steps(store: Store, query: str, values: tuple[Any, ...], rows: int) -> int:
+    """How many steps of its machine SQLite takes to answer a query."""
+    count = 0
+
+    def step() -> int:
+        nonlocal count
+        count += 1
+        return 0
+
+    with closing(sqlite3.connect(store.directory / "experiment.sqlite")) as connection:
+        connection.set_progress_handler(step, 1)
+        assert len(connection.execute(query, values).fetchall()) == rows
+    return count
 
 
 @pytest.mark.parametrize("query", [BEST, *PAGES.values(), *PAGES_IN_STATE.values()])
 def test_a_page_costs_the_same_in_a_long_experiment(store: Store, query: str) -> None:
     """SQLite takes no more steps for the first page of 2,000 equally good trials than of 200."""
-    values: dict[int, tuple[Any, ...]] = {1: (20,), 2: (20, 0), 3: ("succeeded", 20, 0)}
+    add_trials(store, range(1, 201))
+    short = count_steps(store, query, VALUES[query], 20)
+    add_trials(store, range(201, 2001))
+    assert count_steps(store, query, VALUES[query], 20) <= short
 
-    def steps() -> int:
-        count = 0
 
-        def step() -> int:
-            nonlocal count
-            count += 1
-            return 0
+@pytest.mark.parametrize("order", ["oldest", "newest"])
+def test_the_last_page_costs_what_the_first_does(store: Store, order: TrialOrder) -> None:
+    """After the last id of the page before it, the last page is found in as many steps as the first."""
+    add_trials(store, range(1, 2001))
+    last = 1980 if order == "oldest" else 21
+    first = count_steps(store, PAGES[order], (FIRST[order], 20, 0), 20)
+    assert count_steps(store, PAGES[order], (last, 20, 0), 20) <= first + 1
+    first = count_steps(store, PAGES_IN_STATE[order], ("succeeded", FIRST[order], 20, 0), 20)
+    assert count_steps(store, PAGES_IN_STATE[order], ("succeeded", last, 20, 0), 20) <= first + 1
 
-        connection.set_progress_handler(step, 1)
-        rows = connection.execute(query, values[query.count("?")]).fetchall()
-        connection.set_progress_handler(None, 0)
-        assert len(rows) == 20
-        return count
 
-    with sqlite3.connect(store.directory / "experiment.sqlite") as connection:
-        add_trials(store, range(1, 201))
-        short = steps()
-        add_trials(store, range(201, 2001))
-        assert steps() <= short
-    connection.close()
+def test_pages_go_on_after_an_id(store: Store) -> None:
+    """The last id of one page leads to the next, from either end, in one state too."""
+    add_trials(store, range(1, 8))
+    store.add_trial(Trial(8, Sample(), TrialState.FAILED))
+    reader = StoreReader(store.directory)
+    assert [trial.id for trial in reader.trials(limit=3, after_id=3)] == [4, 5, 6]
+    assert [trial.id for trial in reader.trials(limit=3, order="newest", after_id=3)] == [2, 1]
+    assert [trial.id for trial in reader.trials(after_id=5, state=TrialState.SUCCEEDED)] == [6, 7]
+    assert reader.trials(after_id=8) == []
 
 
 def add_trials(store: Store, ids: range) -> None:
@@ -163,7 +199,6 @@ def test_reading_never_blocks_the_driver(store: Store) -> None:
     store.add_trial(succeeded(1, 0.5))
     reader = StoreReader(store.directory)
     with reader._connection() as connection:
-        connection.execute("BEGIN")
         assert connection.execute("SELECT count(*) FROM trial").fetchone() == (1,)
         store.add_trial(succeeded(2, 0.5))
         assert connection.execute("SELECT count(*) FROM trial").fetchone() == (1,)
@@ -221,8 +256,8 @@ def test_an_ended_experiment_stays_what_it_was(store: Store) -> None:
 
 def test_a_newer_experiment_is_refused(store: Store) -> None:
     """Tables of a later retix are not guessed at."""
-    store._connection.execute("PRAGMA user_version = 2")
-    with pytest.raises(StoreError, match=r"version 2(.|\n)*upgrade retix"):
+    store._connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(StoreError, match=r"version 99(.|\n)*upgrade retix"):
         StoreReader(store.directory).counts()
 
 
@@ -233,61 +268,6 @@ def test_a_damaged_row_is_an_error_of_the_store(store: Store, value: str) -> Non
     store._connection.execute("UPDATE trial SET failure = ?", (value,))
     with pytest.raises(StoreError, match="cannot be read"):
         StoreReader(store.directory).trials()
-
-
-@pytest.fixture
-def crowded_root(tmp_path: Path) -> Iterator[Path]:
-    """A root with two experiments, one that is damaged, one from the future, and things that are none."""
-    with create(tmp_path, name="first") as first, create(tmp_path, name="second") as second:
-        first._connection.execute("UPDATE experiment SET created = 1")
-        second._connection.execute("UPDATE experiment SET created = 2e12")
-        second._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        shutil.copytree(second.directory, tmp_path / "future")
-        (tmp_path / "future" / "experiment.sqlite-wal").unlink()
-        (tmp_path / "future" / "experiment.sqlite-shm").unlink()
-        with sqlite3.connect(tmp_path / "future" / "experiment.sqlite") as connection:
-            connection.execute("PRAGMA user_version = 2")
-        connection.close()
-        for name in ("damaged", "empty"):
-            (tmp_path / name).mkdir()
-        (tmp_path / "damaged" / "experiment.sqlite").write_bytes(b"no database at all" * 100)
-        (tmp_path / "notes.txt").touch()
-        (tmp_path / ".hidden").mkdir()
-        (tmp_path / ".hidden" / "experiment.sqlite").touch()
-        yield tmp_path
-
-
-def test_the_list_survives_everything(crowded_root: Path) -> None:
-    """Experiments come newest first; the unreadable are told with their reason, and what is none is left out."""
-    infos = list_experiments(crowded_root)
-    assert [info.name for info in infos if info.problem is None] == ["second", "first"]
-    broken = {info.id: info for info in infos if info.problem is not None}
-    assert set(broken) == {"damaged", "future"}
-    assert all(info.state is ExperimentState.UNREADABLE for info in broken.values())
-    assert "not a database" in str(broken["damaged"].problem)
-    assert "version 2" in str(broken["future"].problem)
-    assert set(list_ids(crowded_root)) == {info.id for info in infos}
-
-
-def test_a_missing_root_has_no_experiments(tmp_path: Path) -> None:
-    """Before the first experiment there is no root, and that is no error."""
-    assert list_experiments(tmp_path / "absent") == []
-
-
-def test_a_root_that_is_a_file_cannot_be_listed(tmp_path: Path) -> None:
-    """A root that is no directory is an error that names it."""
-    (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="cannot be listed"):
-        list_ids(tmp_path / "file")
-
-
-@pytest.mark.parametrize("id", ["absent", "../x"])
-def test_a_missing_experiment_is_named(tmp_path: Path, id: str) -> None:
-    """Asking for an experiment that is not there, or cannot be, says which."""
-    with pytest.raises(StoreError, match=id):
-        read_experiment(tmp_path, id)
-    with pytest.raises(StoreError, match="no experiment in"):
-        StoreReader(tmp_path / "absent").info()
 
 
 def test_the_path_may_hold_anything(tmp_path: Path) -> None:

@@ -1,57 +1,154 @@
 from __future__ import annotations
 
-import math
 import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from retix.errors import StoreError
 from retix.space import Sample
-from retix.store.info import OptimizeMode
-from retix.store.schema import TABLES, TRIAL_COLUMNS, check_version, trial_from_row, trial_to_row, write_json
+from retix.store import FailureCount, Store, StoreReader
+from retix.store.schema import TABLES, VERSION, check_version, migrate, run_script
 from retix.trial import Failure, FailureKind, Trial, TrialState
 
-# Also lone surrogates, which have no UTF-8 form and come from broken file names.
-texts = st.text(st.characters(exclude_categories=()), max_size=8)
-finite = st.floats(allow_nan=False)
-answers = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
-failures = st.builds(Failure, st.sampled_from(FailureKind), texts, st.none() | texts, texts)
-trials = st.builds(
-    Trial,
-    id=st.integers(1, 2**63 - 1),
-    sample=st.builds(Sample, st.dictionaries(texts, answers | st.lists(answers, max_size=3), max_size=4)),
-    state=st.sampled_from(TrialState),
-    metrics=st.dictionaries(texts | st.just("default"), finite, max_size=3),
-    digest=st.none() | st.just("0f3c"),
-    parent=st.none() | st.integers(1, 9),
-    duplicate_of=st.none() | st.integers(1, 9),
-    failure=st.none() | failures,
-    created=finite,
-    started=st.none() | finite,
-    ended=st.none() | finite,
-)
+# What version 1 wrote, to the letter.
+TABLES_OF_1 = """
+CREATE TABLE experiment (
+    key INTEGER PRIMARY KEY CHECK (key = 1),
+    name TEXT NOT NULL,
+    state TEXT NOT NULL,
+    created REAL NOT NULL,
+    ended REAL,
+    optimize_mode TEXT NOT NULL,
+    config TEXT NOT NULL,
+    versions TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    pid_mark TEXT NOT NULL,
+    host TEXT NOT NULL
+);
+CREATE TABLE trial (
+    id INTEGER PRIMARY KEY,
+    sample TEXT NOT NULL,
+    state TEXT NOT NULL,
+    metrics TEXT NOT NULL,
+    cost REAL,
+    digest TEXT,
+    parent INTEGER,
+    duplicate_of INTEGER,
+    failure TEXT,
+    created REAL NOT NULL,
+    started REAL,
+    ended REAL
+);
+CREATE INDEX trial_by_state ON trial (state);
+CREATE INDEX trial_by_cost ON trial (cost, id) WHERE state = 'succeeded' AND cost IS NOT NULL;
+CREATE TABLE report (
+    id INTEGER PRIMARY KEY,
+    trial INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    metrics TEXT NOT NULL,
+    time REAL NOT NULL
+);
+CREATE INDEX report_by_trial ON report (trial, id);
+"""
+FAILURE = Failure(FailureKind.TIMEOUT, "longer than 6 s")
+TRIALS = [
+    Trial(1, Sample({"width": 1}), TrialState.SUCCEEDED, {"default": 0.5}, "0a", started=2.0, ended=3.0, attempts=1),
+    Trial(2, Sample({"width": 2}), TrialState.FAILED, parent=1, failure=FAILURE, started=2.0, ended=3.0, attempts=1),
+    Trial(3, Sample({"width": 3}), TrialState.SUCCEEDED, {"default": 0.75}, "0b", started=2.0, ended=4.0, attempts=1),
+    Trial(4, Sample({"width": 4})),
+]
+ROWS_OF_1 = """
+INSERT INTO experiment VALUES
+    (1, 'old', 'stopped', 1.0, 5.0, 'maximize', '{"max_trial_number": 3}', '{"torch": "2.13.0"}', 1, 'mark', 'host');
+INSERT INTO trial VALUES
+    (1, '{"width": 1}', 'succeeded', '{"default": 0.5}', -0.5, '0a', NULL, NULL, NULL, 0.0, 2.0, 3.0);
+INSERT INTO trial VALUES
+    (2, '{"width": 2}', 'failed', '{}', NULL, NULL, 1, NULL,
+    '{"kind": "timeout", "message": "longer than 6 s", "error": null, "traceback": ""}', 0.0, 2.0, 3.0);
+INSERT INTO trial VALUES
+    (3, '{"width": 3}', 'succeeded', '{"default": 0.75}', -0.75, '0b', NULL, NULL, NULL, 0.0, 2.0, 4.0);
+INSERT INTO trial VALUES (4, '{"width": 4}', 'waiting', '{}', NULL, NULL, NULL, NULL, NULL, 0.0, NULL, NULL);
+INSERT INTO report (trial, step, metrics, time) VALUES (1, 0, '{"default": 0.25}', 2.5);
+"""
 
 
-@given(trials, st.sampled_from(["maximize", "minimize"]))
-def test_a_trial_survives_the_database(trial: Trial, mode: OptimizeMode) -> None:
-    """Whatever a trial holds, SQLite gives the same trial back, its sample in the same order."""
-    connection = sqlite3.connect(":memory:")
-    connection.executescript(TABLES)
-    row = trial_to_row(trial, mode)
-    connection.execute(f"INSERT INTO trial VALUES ({', '.join('?' * len(row))})", row)
-    stored = connection.execute(f"SELECT {', '.join(TRIAL_COLUMNS)} FROM trial").fetchone()
-    connection.close()
-    assert trial_from_row(stored) == trial
-    assert list(trial_from_row(stored).sample) == list(trial.sample)
-    assert stored == row
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """The directory of an experiment that version 1 wrote."""
+    directory = tmp_path / "abcdefgh"
+    directory.mkdir(mode=0o700)
+    with closing(sqlite3.connect(directory / "experiment.sqlite", isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        run_script(connection, TABLES_OF_1 + ROWS_OF_1)
+        connection.execute("PRAGMA user_version = 1")
+    return directory
 
 
-def test_a_metric_that_is_no_number_has_no_cost() -> None:
-    """NaN takes no place among the best, whichever way they are sorted."""
-    trial = Trial(1, Sample(), metrics={"default": math.nan})
-    assert trial_to_row(trial, "maximize")[TRIAL_COLUMNS.index("cost")] is None
+def check_content(reader: StoreReader) -> None:
+    """Check that a reader tells what version 1 wrote."""
+    assert reader.trials() == TRIALS
+    assert reader.trials(1, 1, "newest", state=TrialState.SUCCEEDED) == [TRIALS[0]]
+    assert reader.trials(after_id=3) == [TRIALS[3]]
+    assert reader.best(2) == [TRIALS[2], TRIALS[0]]
+    assert reader.counts()[TrialState.SUCCEEDED] == 2
+    assert reader.failures() == [FailureCount(FailureKind.TIMEOUT, 1, 0, 2, 2, "longer than 6 s")]
+    assert [report.metrics for report in reader.reports(1)] == [{"default": 0.25}]
+    assert (list(reader.steps()), reader.attempts(1), reader.past_configs()) == ([], [], [])
+    assert reader.command("none") is None
+    assert reader.info().config == {"max_trial_number": 3}
+
+
+def test_an_old_experiment_is_read_as_it_is(old: Path) -> None:
+    """A reader tells an experiment of version 1 as one of now, and changes no byte of it."""
+    before = {path.name: path.read_bytes() for path in old.iterdir()}
+    check_content(StoreReader(old))
+    assert {path.name: path.read_bytes() for path in old.iterdir()} == before
+
+
+def test_a_driver_brings_an_old_experiment_up_to_date(old: Path) -> None:
+    """Taken up, it has the tables of now with all it had, and takes what version 1 had no place for."""
+    with Store.open(old.parent, old.name) as store:
+        check_content(StoreReader(old))
+        assert check_version(store._connection, "here") == VERSION
+        store.add_step("ask", 5)
+        store.begin_attempt(4, 1, "worker", 1.0)
+        assert store.find_original("0b") == TRIALS[2]
+    assert [step.trial for step in StoreReader(old).steps()] == [5]
+
+
+def describe(connection: sqlite3.Connection) -> dict[str, object]:
+    """The tables and indexes of a database, and the columns of each."""
+    names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master")]
+    info = {name: connection.execute(f"SELECT * FROM pragma_table_xinfo('{name}')").fetchall() for name in names}
+    indexes = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'").fetchall()
+    return {**info, "indexes": sorted(indexes)}
+
+
+def test_migrating_gives_the_tables_of_now(old: Path) -> None:
+    """What migration makes of version 1 has the same columns and indexes as a new database."""
+    with (
+        closing(sqlite3.connect(":memory:")) as fresh,
+        closing(sqlite3.connect(old / "experiment.sqlite", isolation_level=None)) as migrated,
+    ):
+        run_script(fresh, TABLES)
+        migrate(migrated, 1)
+        assert describe(migrated) == describe(fresh)
+        assert migrated.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_migration_that_fails_changes_nothing(old: Path) -> None:
+    """Where the new tables cannot be made, the old ones stay whole, of their version, and readable."""
+    with closing(sqlite3.connect(old / "experiment.sqlite")) as connection:
+        connection.execute("CREATE TABLE step (number INTEGER)")
+        before = describe(connection)
+    with pytest.raises(StoreError, match="step already exists"):
+        Store.open(old.parent, old.name)
+    with closing(sqlite3.connect(old / "experiment.sqlite")) as connection:
+        assert describe(connection) == before
+        assert check_version(connection, "here") == 1
+    assert StoreReader(old).trials() == TRIALS
 
 
 def test_a_foreign_database_is_refused() -> None:
@@ -60,9 +157,3 @@ def test_a_foreign_database_is_refused() -> None:
     with pytest.raises(StoreError, match="holds no experiment"):
         check_version(connection, "here")
     connection.close()
-
-
-def test_what_has_no_json_form_is_refused() -> None:
-    """The message says what could not be written."""
-    with pytest.raises(StoreError, match="the config cannot be written as JSON"):
-        write_json({"model": object()}, "the config")

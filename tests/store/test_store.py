@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+import os
+import socket
 import sqlite3
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from retix.errors import StoreError
 from retix.space import Sample
 from retix.store import ExperimentState, Store, StoreReader, list_ids
 from retix.trial import Trial, TrialState
+from tests.store.conftest import run_driver_that_dies
 
 WAITING = Trial(1, Sample({"conv": "0"}), created=10.0)
 RUNNING = replace(WAITING, state=TrialState.RUNNING, started=11.0)
@@ -263,18 +264,31 @@ def test_the_database_is_plain_sqlite(store: Store) -> None:
     connection.close()
 
 
-def run_driver_that_dies(root: Path) -> str:
-    """Run a driver that records one trial and is killed at once; return the experiment's id."""
-    code = """
-import os, signal, sys
-from retix.space import Sample
-from retix.store import Store
-from retix.trial import Trial
-store = Store.create(sys.argv[1], name="dead", optimize_mode="maximize", config={}, versions={})
-store.add_trial(Trial(1, Sample({"conv": "0"})))
-print(store.id, flush=True)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-    done = subprocess.run([sys.executable, "-c", code, str(root)], capture_output=True, text=True, check=False)
-    assert done.returncode == -9, done.stderr
-    return done.stdout.strip()
+def test_settings_are_replaced_and_kept(store: Store) -> None:
+    """New settings hold at once, the others stay, and what each change replaced is told with its time."""
+    assert store.update_config({"max_trial_number": 10, "seed": 3}) == {"max_trial_number": 10, "seed": 3}
+    assert store.update_config({"max_trial_number": 20}) == {"max_trial_number": 20, "seed": 3}
+    assert store.update_config({"seed": 3}) == {"max_trial_number": 20, "seed": 3}
+    reader = reader_of(store)
+    assert reader.info().config == {"max_trial_number": 20, "seed": 3}
+    past = reader.past_configs()
+    assert [one.config for one in past] == [{}, {"max_trial_number": 10, "seed": 3}]
+    assert reader.info().created <= past[0].until <= past[1].until
+    with pytest.raises(StoreError, match="cannot be written as JSON"):
+        store.update_config({"model": object()})
+    assert reader.info().config == {"max_trial_number": 20, "seed": 3}
+
+
+def test_a_paused_experiment_has_not_ended(store: Store) -> None:
+    """Paused it goes on existing without an end; if its driver is gone it is interrupted, like a running one."""
+    store.set_state(ExperimentState.PAUSED)
+    info = reader_of(store).info()
+    assert (info.state, info.ended) == (ExperimentState.PAUSED, None)
+    store._connection.execute("UPDATE experiment SET pid_mark = 'another boot:1'")
+    assert reader_of(store).info().state is ExperimentState.INTERRUPTED
+
+
+def test_a_second_driver_is_told_who_the_first_is(store: Store, tmp_path: Path) -> None:
+    """The refusal names the process and the host of the driver that holds the experiment."""
+    with pytest.raises(StoreError, match=rf"process {os.getpid()} on host '{socket.gethostname()}'"):
+        Store.open(tmp_path, store.id)
