@@ -29,7 +29,7 @@ def save_weights(state_dict: Mapping[str, Any], path: str | os.PathLike[str]) ->
         StoreError: An entry is no dense tensor, or the file cannot be written.
     """
     target = Path(path)
-    tensors = _independent(state_dict)
+    tensors = separate_tensors(state_dict)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         save_file(tensors, temporary)
@@ -52,8 +52,8 @@ def load_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     except FileNotFoundError as error:
         raise StoreError(
             f"there are no weights at {os.fspath(path)}",
-            why="the trial failed, has not ended yet, or ran with save_weights=False",
-            fix="choose a trial that succeeded and saved its weights",
+            why="the trial failed, has not ended yet, or its weights were not kept",
+            fix="choose a trial that succeeded and has its weights still, or set keep_weights higher",
         ) from error
     except (OSError, SafetensorError, ValueError) as error:
         raise StoreError(
@@ -63,8 +63,12 @@ def load_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         ) from error
 
 
-def _independent(state_dict: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The tensors on the CPU, contiguous, no two of them in the same memory (safetensors refuses shared memory)."""
+def separate_tensors(state_dict: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The tensors on the CPU, contiguous, no two of them in the same memory, which safetensors would refuse.
+
+    Raises:
+        StoreError: An entry is no dense tensor.
+    """
     tensors: dict[str, Tensor] = {}
     taken: set[int] = set()
     for name, value in state_dict.items():
@@ -88,7 +92,7 @@ def _checked(name: str, value: Any) -> Tensor:
     raise StoreError(
         f"the entry {name!r} of the state_dict cannot be saved: it is a {kind}",
         why="safetensors holds dense tensors only",
-        fix="leave the entry out of the state_dict, or set save_weights=False",
+        fix="leave the entry out of the state_dict, or set keep_weights=0",
     )
 
 
@@ -105,5 +109,5 @@ def _unwritable(path: Path, error: Exception) -> StoreError:
     return StoreError(
         f"the weights cannot be written to {path}: {error}",
         why="the folder does not exist, is read-only or is full, or a tensor's type has no place in safetensors",
-        fix="make room or choose another folder, or set save_weights=False",
+        fix="make room or choose another folder, or set keep_weights=0",
     )
