@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -18,8 +19,8 @@ class Engine(ABC):
 
     A trial that raises, hangs, or takes its process down ends in `Failed`; it never ends the engine, and the engine
     never runs a job a second time: whether a trial is tried again is for the caller to say. An engine belongs to one
-    thread of one process, the driver's. It does nothing between calls that it must be asked for: events wait until
-    `events` is called, and so do time limits.
+    thread of one process, the driver's. Events wait until `events` is called, and an engine may act on
+    time limits only then.
 
     An engine is a context manager that closes itself.
     """
@@ -67,6 +68,19 @@ class Engine(ABC):
         Args:
             trial: The trial's id. Nothing happens if no such trial is running.
         """
+
+    @abstractmethod
+    def resize(self, capacity: int) -> None:
+        """Change how many jobs can run at a time; jobs that run go on, also where there are now too many.
+
+        Raises:
+            ConfigError: There cannot be so many slots, for want of GPUs, say.
+            ExecutionError: The engine is closed.
+        """
+
+    @abstractmethod
+    def waits(self) -> Mapping[int, str]:
+        """For each trial that was submitted and has not started: what it waits for, in words, with how long already."""
 
     @abstractmethod
     def close(self) -> None:

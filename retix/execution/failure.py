@@ -8,16 +8,12 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
-import torch
-
 from retix.errors import RetixError
+from retix.execution.error_class import is_out_of_memory, is_shape_error
 from retix.trial import Failure, FailureKind
 
 MESSAGE_LENGTH = 500
 TRACEBACK_LENGTH = 20_000
-
-# The CPU allocator, cuBLAS and cuDNN tell by text alone that memory ran out.
-_OUT_OF_MEMORY = ("can't allocate memory", "ALLOC_FAILED", "out of memory")
 
 _RETIX = str(Path(__file__).parent.parent) + os.sep
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
@@ -28,13 +24,13 @@ def describe_error(error: BaseException, kind: FailureKind, generated: Path) -> 
 
     Args:
         error: What was raised.
-        kind: What it means, unless memory ran out.
+        kind: What it means, unless memory ran out; what was raised may turn out to be about sizes.
         generated: The file of the generated module; the line of it that led to the error is part of the message.
     """
     frames = _user_frames(error.__traceback__)
     record = traceback.TracebackException(type(error), error, frames, compact=True)
     return Failure(
-        kind=FailureKind.OUT_OF_MEMORY if _is_out_of_memory(error) else kind,
+        kind=_classify(error, kind),
         message=_shorten(f"{_summary(error, record)}{_line_in(generated, error.__traceback__)}"),
         error=type(error).__name__,
         traceback="".join(record.format())[-TRACEBACK_LENGTH:],
@@ -49,10 +45,12 @@ def is_process_spoiled(failure: Failure) -> bool:
     return failure.kind is FailureKind.OUT_OF_MEMORY or "CUDA error" in failure.traceback
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY)
+def _classify(error: BaseException, kind: FailureKind) -> FailureKind:
+    if is_out_of_memory(error):
+        return FailureKind.OUT_OF_MEMORY
+    if kind is FailureKind.RAISED and is_shape_error(error):
+        return FailureKind.SHAPE
+    return kind
 
 
 def _user_frames(frames: TracebackType | None) -> TracebackType | None:

@@ -24,21 +24,29 @@ class ModelFactory:
     It stands where a model's class is expected: it is called without arguments, carries the class's name, and gives the
     class's attributes.
 
+    Args:
+        model_class: The class that is built.
+        prepare: Is given every model that is built, before anybody else is.
+
     Attributes:
         model_class: The class that is built.
         latest: The model that was built last, or None.
     """
 
-    def __init__(self, model_class: Callable[..., nn.Module]):
+    def __init__(self, model_class: Callable[..., nn.Module], prepare: Callable[[nn.Module], None] | None = None):
         self.model_class = model_class
         self.latest: nn.Module | None = None
+        self._prepare = prepare
         self.__name__ = model_class.__name__
         self.__qualname__ = model_class.__qualname__
         self.__doc__ = model_class.__doc__
 
     def __call__(self, *args: Any, **kwargs: Any) -> nn.Module:
-        self.latest = self.model_class(*args, **kwargs)
-        return self.latest
+        model = self.model_class(*args, **kwargs)
+        if self._prepare is not None:
+            self._prepare(model)
+        self.latest = model
+        return model
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or "model_class" not in self.__dict__:  # copying asks before anything is set
@@ -94,7 +102,12 @@ def find_entry(module: ModuleType, entry: str) -> Callable[..., nn.Module]:
 
 
 @contextmanager
-def building(source: str, entry: str, path: Path, name: str) -> Iterator[ModelFactory]:
-    """The model of a generated module, ready to be built in the ``with`` block; see `importing`, `find_entry`."""
+def building(
+    source: str, entry: str, path: Path, name: str, prepare: Callable[[nn.Module], None] | None = None
+) -> Iterator[ModelFactory]:
+    """The model of a generated module, ready to be built in the ``with`` block.
+
+    For the arguments see `importing`, `find_entry` and `ModelFactory`.
+    """
     with importing(source, path, name) as module:
-        yield ModelFactory(find_entry(module, entry))
+        yield ModelFactory(find_entry(module, entry), prepare)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
-from retix.errors import ExecutionError
+from retix.errors import ConfigError, ExecutionError
 from retix.execution.engine import Engine
 from retix.execution.runner import run_job
 from retix.trial import Cancelled, Event, Job, Started
@@ -53,6 +54,13 @@ class InlineEngine(Engine):
             self._job = None
             now = time.time()
             self._pending += [Started(trial, "inline", now), Cancelled(trial, now)]
+
+    def resize(self, capacity: int) -> None:
+        if capacity != 1:
+            raise ConfigError(f"an inline engine cannot run {capacity} trials at a time", fix="use a LocalEngine")
+
+    def waits(self) -> Mapping[int, str]:
+        return {} if self._job is None else {self._job.trial: "runs when its events are asked for"}
 
     def close(self) -> None:
         self._job = None

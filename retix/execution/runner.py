@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -14,19 +15,19 @@ from retix.errors import EvaluationError
 from retix.evaluator import Evaluator, reporting
 from retix.execution.failure import describe_error
 from retix.execution.generated import ModelFactory, building
+from retix.execution.heritage import Heritage, weights_of
 from retix.recipe import loads
 from retix.trial import Event, Failed, Failure, FailureKind, Finished, Job, Reported, is_finite, read_metric
-from retix.weights import save_weights
+from retix.weights import TrialWeights, using
 
 SOURCE_FILE = "model.py"
-WEIGHTS_FILE = "model.safetensors"
 
 
 def run_job(job: Job, emit: Callable[[Event], None]) -> Finished | Failed:
     """Run one trial in this process.
 
-    Writes ``model.py``, and ``model.safetensors`` if the job asks for it, to the job's directory. Time limits are not
-    this function's business.
+    Writes ``model.py`` to the job's directory, and ``inherited.json`` if the trial inherits; its trained weights go
+    where the job says, and are there, whole, when this returns. Limits are not this function's business.
 
     Args:
         job: What to run.
@@ -43,7 +44,7 @@ def run_job(job: Job, emit: Callable[[Event], None]) -> Finished | Failed:
         metrics = run.evaluate()
         failure = _judge(job, metrics)
         if failure is None:
-            run.save()
+            run.save(metrics)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -76,25 +77,29 @@ class _Run:
         self._steps = 0
         self._result: dict[str, float] = {}
         self._factory: ModelFactory | None = None
+        self._weights: TrialWeights = weights_of(job)
 
     def evaluate(self) -> dict[str, float]:
         """Import the model and train it; gives the final result, empty if there was none."""
-        name = f"retix_trial_{self._job.trial}"
-        with building(self._job.source, self._job.entry, self.path, name) as self._factory:
+        job = self._job
+        prepare = None if job.inheritance is None else Heritage(job.inheritance, job.directory).prepare
+        with building(job.source, job.entry, self.path, f"retix_trial_{job.trial}", prepare) as self._factory:
             self.phase = FailureKind.NOT_SERIALIZABLE
-            evaluator = _load_evaluator(self._job.evaluator)
+            evaluator = _load_evaluator(job.evaluator)
             self.phase = FailureKind.RAISED
-            _seed(self._job.seed)
-            with reporting(self):
+            _seed(job.seed)
+            with reporting(self), using(self._weights):
                 returned = evaluator.evaluate(self._factory)
         if not self._result and returned is not None:
             self._result = read_metric(returned)
         return self._result
 
-    def save(self) -> None:
+    def save(self, metrics: Mapping[str, float]) -> None:
         """Write the weights of the model that was built last, if the job asks for them."""
-        if self._job.save_weights and self._factory is not None and self._factory.latest is not None:
-            save_weights(self._factory.latest.state_dict(), self._job.directory / WEIGHTS_FILE)
+        model = None if self._factory is None else self._factory.latest
+        if self._weights.store is not None and self._weights.key is not None and model is not None:
+            about = {"trial": str(self._job.trial), "metrics": json.dumps(metrics)}
+            self._weights.store.put(self._weights.key, model.state_dict(), about)
 
     def intermediate(self, metrics: Mapping[str, float]) -> bool:
         """Pass an intermediate result on; a trial is stopped early by cancelling it, so the answer is to go on."""

@@ -1,6 +1,6 @@
-"""The worker process: ``python -m retix.execution.worker <connection> <lifeline>``, started by `LocalEngine`.
+"""The worker process: runs one trial after another, with torch and Lightning imported once.
 
-It imports torch and Lightning once, and then runs one trial after another.
+It is forked by the fork server, or started as ``python -m retix.execution.worker`` by a keeper where there is none.
 """
 
 from __future__ import annotations
@@ -9,16 +9,23 @@ import faulthandler
 import gc
 import io
 import os
+import random
+import signal
 import sys
 import threading
 import time
 from multiprocessing.connection import Connection
 
+import numpy
 import pytorch_lightning  # noqa: F401  # imported for the trials, which all need it, before the first one comes
 import torch
 
+from retix.execution.handover import take_over
+from retix.execution.heart import Heart
+from retix.execution.kernel import die_with_parent, offer_to_memory_killer
 from retix.execution.liveness import watch_driver
-from retix.execution.message import Ready, Welcome
+from retix.execution.log_file import trim_logs
+from retix.execution.message import Beginning, Over, Ready, Welcome
 from retix.execution.runner import run_job
 from retix.execution.streams import flush_streams, redirect_streams
 from retix.trial import Event, Job, Started
@@ -29,59 +36,83 @@ class Worker:
 
     Args:
         connection: The way to the driver.
+        heart: The way to the keeper.
+        welcome: The surroundings of every trial.
     """
 
-    def __init__(self, connection: Connection):
+    def __init__(self, connection: Connection, heart: Heart, welcome: Welcome):
         self._connection = connection
+        self._heart = heart
+        self._welcome = welcome
         self._process = os.getpid()
         self._lock = threading.Lock()
 
     def serve(self) -> None:
         """Run jobs until the driver closes the connection."""
         try:
-            welcome: Welcome = self._connection.recv()
-            self._settle(welcome)
-            self._send(Ready())
+            self._settle()
+            self._heart.start()
+            self._send(Ready(self._process))
             while True:
-                self._run(self._connection.recv(), welcome)
-        except EOFError:
+                self._run(self._connection.recv())
+        except (EOFError, ConnectionResetError, BrokenPipeError):
             return
 
-    def _settle(self, welcome: Welcome) -> None:
+    def _settle(self) -> None:
         os.environ.pop("PYTHONPATH", None)
-        if welcome.python_path is not None:
-            os.environ["PYTHONPATH"] = welcome.python_path
-        torch.set_num_threads(welcome.threads)
+        if self._welcome.python_path is not None:
+            os.environ["PYTHONPATH"] = self._welcome.python_path
+        torch.set_num_threads(self._welcome.threads)
+        # Forked workers would all draw the same numbers.
+        random.seed()
+        numpy.random.seed()
+        torch.seed()
         faulthandler.enable()
+        if sys.platform != "win32":
+            faulthandler.register(signal.SIGUSR2)  # by which a keeper asks what a trial was doing when its time was up
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(line_buffering=True)  # a killed trial keeps its log
+        offer_to_memory_killer()
         # What is imported stays: without this, collecting garbage after every trial would walk through all of torch.
         gc.collect()
         gc.freeze()
 
-    def _run(self, job: Job, welcome: Welcome) -> None:
+    def _run(self, job: Job) -> None:
         # Set again for every trial, because a trial may have changed them.
-        sys.path[:] = welcome.path
-        sys.argv[:] = welcome.arguments
-        os.chdir(welcome.directory)
+        sys.path[:] = self._welcome.path
+        sys.argv[:] = self._welcome.arguments
+        os.chdir(self._welcome.directory)
         redirect_streams(job.directory)
+        self._heart.tell(Beginning(job.trial, job.directory, job.time_limit, job.memory_limit, job.log_limit))
         self._send(Started(job.trial, f"local:{self._process}", time.time()))
         outcome = run_job(job, self._send)
         if os.getpid() != self._process:
             os._exit(1)  # a child that the trial forked came back from the user's code; the connection is not its own
         flush_streams()
+        if job.log_limit is not None:
+            trim_logs(job.directory, job.log_limit)
+        self._heart.tell(Over())
         self._send(outcome)
         # Trainers and models refer to each other; their memory is needed by the next trial.
         gc.collect()
 
     def _send(self, message: Event | Ready) -> None:
-        # A trial may report from threads, or from a child that it forked.
+        # A trial may report from threads, or from a child that it forked, in which the lock may be held for ever.
+        if os.getpid() != self._process:
+            return
         with self._lock:
-            if os.getpid() == self._process:
-                self._connection.send(message)
+            self._connection.send(message)
+
+
+def _serve(words: list[str]) -> None:
+    connection, beats, lifeline = map(take_over, words[:3])
+    if "--plain" not in words:
+        die_with_parent(os.getppid())
+    watch_driver(lifeline.fileno())
+    welcome: Welcome = connection.recv()
+    Worker(connection, Heart(beats, float(words[3])), welcome).serve()
 
 
 if __name__ == "__main__":
-    watch_driver(int(sys.argv[2]))
-    Worker(Connection(int(sys.argv[1]))).serve()
+    _serve(sys.argv[1:])

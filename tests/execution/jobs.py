@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy
 import torch
 
 from retix.evaluator import FunctionalEvaluator, report_final_result, report_intermediate_result
@@ -185,3 +187,83 @@ def meet(model_cls: Callable[[], Any], mine: Path, theirs: Path) -> float:
             raise TimeoutError("nobody came")
         time.sleep(0.005)
     return 1.0
+
+
+def leave_daemon(model_cls: Callable[[], Any], note: Path, forever: bool = False) -> float:
+    """Starts a daemon as they do it: two forks and a session of its own; notes its process id, and may never end."""
+    script = (
+        "import os, pathlib, sys, time\n"
+        "if os.fork(): os._exit(0)\n"
+        "os.setsid()\n"
+        "if os.fork(): os._exit(0)\n"
+        "note = pathlib.Path(sys.argv[1])\n"
+        "temporary = note.with_suffix('.tmp')\n"
+        "temporary.write_text(f'{sys.argv[2]} {os.getpid()}')\n"
+        "temporary.rename(note)\n"
+        "time.sleep(600)\n"
+    )
+    subprocess.run([sys.executable, "-S", "-c", script, str(note), str(os.getpid())], check=True)
+    while not note.exists():
+        time.sleep(0.005)
+    report_intermediate_result(0.0)
+    if forever:
+        time.sleep(600)
+    return 1.0
+
+
+def take_memory(model_cls: Callable[[], Any], megabytes: int, in_child: bool = False) -> float:
+    """Takes memory and keeps it, by itself or in a child."""
+    if in_child:
+        script = f"x = b'x' * {megabytes << 20}; import time; time.sleep(600)"
+        subprocess.run([sys.executable, "-c", script], check=True)
+    else:
+        taken = b"x" * (megabytes << 20)
+        time.sleep(600 if taken else 0)
+    return 1.0
+
+
+def print_much(model_cls: Callable[[], Any], lines: int) -> float:
+    """Prints numbered lines."""
+    for number in range(lines):
+        print(f"line {number:08}")
+    return 1.0
+
+
+def stop(model_cls: Callable[[], Any]) -> None:
+    """The worker is stopped, as by Ctrl-Z or a debugger."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+    time.sleep(600)
+
+
+def hold_lock(model_cls: Callable[[], Any]) -> None:
+    """C code sleeps and does not let go of the interpreter's lock."""
+    ctypes.PyDLL(None).sleep(600)
+
+
+def work_in_c(model_cls: Callable[[], Any], count: int) -> float:
+    """One call of C code, which does not let go of the interpreter's lock, works for a while."""
+    return float(sum(range(count)) > 0)
+
+
+def draw(model_cls: Callable[[], Any]) -> dict[str, float]:
+    """Numbers by chance, of each generator, and where they were drawn."""
+    return {
+        "default": random.random(),
+        "numpy": float(numpy.random.rand()),
+        "torch": float(torch.rand(1).item()),
+        "pid": os.getpid(),
+    }
+
+
+def use_gpu(model_cls: Callable[[], Any], mine: Path, theirs: Path) -> float:
+    """Trains nothing on the only GPU that there is to be seen, at the same time as another trial."""
+    assert torch.cuda.device_count() == 1
+    total = float(model_cls().to("cuda")(torch.ones(1, 2, device="cuda")).sum().item())
+    meet(model_cls, mine, theirs)
+    return float(total == total)
+
+
+def see_devices(model_cls: Callable[[], Any], seconds: float = 0.0) -> dict[str, float]:
+    """The only GPU that the trial sees, by its number."""
+    time.sleep(seconds)
+    return {"default": float(os.environ["CUDA_VISIBLE_DEVICES"])}

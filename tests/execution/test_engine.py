@@ -11,7 +11,7 @@ import pytest
 
 from retix.errors import ExecutionError
 from retix.execution import Engine, InlineEngine, LocalEngine
-from retix.trial import Cancelled, Event, Failed, FailureKind, Finished, Job, Reported, Started
+from retix.trial import Cancelled, Event, Failed, FailureKind, Finished, Job, Reported, Started, WeightsAddress
 from retix.weights import load_weights
 from tests.execution import jobs
 from tests.execution.jobs import MODEL, events_until, make_job
@@ -77,7 +77,7 @@ def test_a_returned_metric_is_the_result(engine: Engine, tmp_path: Path) -> None
 
 def test_weights_of_the_last_model(engine: Engine, tmp_path: Path) -> None:
     """The weights of the model that was built last are on the disk when Finished comes."""
-    job = make_job(tmp_path, jobs.fill_weights)
+    job = make_job(tmp_path, jobs.fill_weights, weights=WeightsAddress(str(tmp_path), "1/model"))
     run(engine, job)
     weights = load_weights(job.directory / "model.safetensors")
     assert weights.keys() == {"fc.weight", "fc.bias"}
@@ -85,8 +85,8 @@ def test_weights_of_the_last_model(engine: Engine, tmp_path: Path) -> None:
 
 
 def test_weights_only_if_asked(engine: Engine, tmp_path: Path) -> None:
-    """Without save_weights no file is written, and the source is there all the same."""
-    job = make_job(tmp_path, jobs.fill_weights, save_weights=False)
+    """Without an address no file is written, and the source is there all the same."""
+    job = make_job(tmp_path, jobs.fill_weights)
     run(engine, job)
     assert not (job.directory / "model.safetensors").exists()
     assert (job.directory / "model.py").read_text() == MODEL
@@ -95,7 +95,7 @@ def test_weights_only_if_asked(engine: Engine, tmp_path: Path) -> None:
 def test_a_raising_model(engine: Engine, tmp_path: Path) -> None:
     """The failure names the error and the generated line, and its traceback starts at the user's code."""
     failure = fail(engine, make_job(tmp_path, jobs.call_model, arguments={"width": 5})).failure
-    assert failure.kind is FailureKind.RAISED
+    assert failure.kind is FailureKind.SHAPE
     assert failure.error == "RuntimeError"
     assert failure.message.startswith("RuntimeError: mat1 and mat2 shapes cannot be multiplied")
     assert failure.message.endswith("(model.py:11: return self.fc(x))")

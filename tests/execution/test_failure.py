@@ -36,6 +36,20 @@ def test_out_of_memory(error: BaseException) -> None:
     assert is_process_spoiled(failure)
 
 
+def test_sizes_that_do_not_fit() -> None:
+    """What torch refuses for its size is told by its own kind; the process is good for more trials."""
+    failure = describe(RuntimeError("mat1 and mat2 shapes cannot be multiplied (2x5 and 3x4)"))
+    assert failure.kind is FailureKind.SHAPE
+    assert not is_process_spoiled(failure)
+
+
+def test_sizes_only_of_what_the_user_wrote() -> None:
+    """While a module is imported, or the evaluator is rebuilt, that is what failed, whatever the error says."""
+    error = RuntimeError("mat1 and mat2 shapes cannot be multiplied (2x5 and 3x4)")
+    assert describe_error(error, FailureKind.IMPORT, NOWHERE).kind is FailureKind.IMPORT
+    assert describe_error(MemoryError(), FailureKind.IMPORT, NOWHERE).kind is FailureKind.OUT_OF_MEMORY
+
+
 def test_other_errors() -> None:
     """The kind is what the caller says; the process is good for more trials."""
     failure = describe(ValueError("out of memory of words"))

@@ -71,3 +71,18 @@ def test_factory() -> None:
     assert copy.copy(factory).model_class is Small
     with pytest.raises(AttributeError):
         factory.height  # noqa: B018  # the access is what is tested
+
+
+def test_a_factory_that_prepares() -> None:
+    """Every model is prepared before anybody sees it; one whose preparation fails was never built."""
+    seen: list[nn.Module] = []
+    factory = ModelFactory(Small, seen.append)
+    assert [factory(), factory()] == seen
+
+    def refuse(model: nn.Module) -> None:
+        raise ValueError
+
+    factory = ModelFactory(Small, refuse)
+    with pytest.raises(ValueError):  # noqa: PT011  # it is the one that is raised above
+        factory()
+    assert factory.latest is None

@@ -4,17 +4,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
+import torch
 
 from retix.errors import ConfigError, ExecutionError
 from retix.execution import LocalEngine
-from retix.trial import Cancelled, Event, Failed, FailureKind, Finished, Job, Reported
+from retix.trial import Cancelled, Failed, FailureKind, Finished, Reported
 from tests.execution import jobs
 from tests.execution.jobs import MODEL, events_until, make_job
+from tests.execution.processes import finish, is_running, start_hanging, wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,40 +26,6 @@ def engine() -> Iterator[LocalEngine]:
     """One engine for all tests: a worker takes seconds to start."""
     with LocalEngine(2, threads=1) as engine:
         yield engine
-
-
-def finish(engine: LocalEngine, job: Job) -> Event:
-    """The last event of a job."""
-    engine.submit(job)
-    return events_until(engine, lambda events: any(isinstance(e, Finished | Failed | Cancelled) for e in events))[-1]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for what happens in another process."""
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.01)
-
-
-def is_running(process: int) -> bool:
-    """Whether a process exists and is no zombie."""
-    try:
-        stat = Path(f"/proc/{process}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return stat.rpartition(")")[2].split()[0] not in "ZX"
-
-
-def start_hanging(engine: LocalEngine, directory: Path, **fields: float) -> tuple[int, int]:
-    """Submit a trial that hangs, as trial 1; the ids of its worker and of a child of it."""
-    note = directory / "note"
-    engine.submit(make_job(directory, jobs.hang, arguments={"note": note}, **fields))
-    events_until(engine, lambda events: any(isinstance(event, Reported) for event in events))
-    worker, child = (int(word) for word in note.read_text().split())
-    assert is_running(worker)
-    assert is_running(child)
-    return worker, child
 
 
 def test_surroundings_of_a_worker(engine: LocalEngine, tmp_path: Path) -> None:
@@ -142,6 +110,7 @@ def test_a_hanging_trial(engine: LocalEngine, tmp_path: Path) -> None:
     assert isinstance(last, Failed)
     assert last.failure.kind is FailureKind.TIMEOUT
     assert "time limit of 1 s" in last.failure.message
+    assert "in hang" in last.failure.traceback  # where it hung
     wait_until(lambda: not is_running(worker) and not is_running(child))
     assert isinstance(finish(engine, make_job(tmp_path, jobs.report_three, time_limit=60.0)), Finished)
 
@@ -177,21 +146,30 @@ def test_a_directory_that_cannot_be_made(engine: LocalEngine, tmp_path: Path) ->
     assert engine.free == 2
 
 
-def test_a_worker_that_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_worker_that_cannot_start(
+    method: Literal["fork", "spawn"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If workers cannot import what they need, the trial's failure shows why."""
     (tmp_path / "torch.py").write_text("raise ImportError('a broken torch')\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with LocalEngine(1) as engine:
+    with LocalEngine(1, start_method=method) as engine:
         last = finish(engine, make_job(tmp_path, jobs.report_three))
     assert isinstance(last, Failed)
-    assert last.failure.kind is FailureKind.KILLED
-    assert "exited with status 1 before it could take trial 1" in last.failure.message
+    assert last.failure.kind is FailureKind.WORKER_LOST
+    assert "no worker came up for trial 1" in last.failure.message
     assert "a broken torch" in last.failure.traceback
 
 
-@pytest.mark.parametrize("numbers", [{"concurrency": 0}, {"threads": 0}, {"gpus_per_trial": -1}])
-def test_numbers_without_meaning(numbers: dict[str, int]) -> None:
-    """A number that is too small is named."""
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        *({"concurrency": 0}, {"threads": 0}, {"gpus_per_trial": -1}, {"trials_per_gpu": 0}, {"recycle_after": 0}),
+        *({"frozen_after": 0}, {"isolation": "cold"}, {"start_method": "forkserver"}),
+    ],
+)
+def test_settings_without_meaning(numbers: dict[str, Any]) -> None:
+    """A number that is too small, or a word that is unknown, is named."""
     with pytest.raises(ConfigError, match=f"{next(iter(numbers))} is "):
         LocalEngine(**{"concurrency": 1, **numbers})
 
@@ -201,6 +179,19 @@ def test_too_few_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6")
     with pytest.raises(ConfigError, match="need 4 GPUs, and there are 3"):
         LocalEngine(2, gpus_per_trial=2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.device_count(), reason="needs a GPU")
+@pytest.mark.parametrize("isolation", ["warm", "fresh"])
+def test_two_trials_share_a_gpu(tmp_path: Path, isolation: Literal["warm", "fresh"]) -> None:
+    """Two trials that each wait for the other use one GPU at the same time, from processes that were forked."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    with LocalEngine(2, gpus_per_trial=0.5, gpu_indices=[0], isolation=isolation) as engine:
+        engine.submit(make_job(tmp_path, jobs.use_gpu, trial=1, arguments={"mine": here, "theirs": there}))
+        engine.submit(make_job(tmp_path, jobs.use_gpu, trial=2, arguments={"mine": there, "theirs": here}))
+        events = events_until(engine, lambda events: sum(isinstance(e, Finished | Failed) for e in events) == 2)
+    assert sum(isinstance(event, Finished) for event in events) == 2
 
 
 def test_a_script_without_guard(tmp_path: Path) -> None:

@@ -10,9 +10,15 @@ import pytest
 from retix.evaluator import Evaluator, report_final_result, report_intermediate_result
 from retix.execution.runner import run_job
 from retix.recipe import dumps
-from retix.trial import Event, Failed, FailureKind, Finished, Reported
+from retix.trial import Event, Failed, FailureKind, Finished, Reported, WeightsAddress
+from retix.weights import WeightStore
 from tests.execution import jobs
 from tests.execution.jobs import make_job
+
+
+def own_weights(directory: Path) -> WeightsAddress:
+    """Where a job of the tests keeps its weights."""
+    return WeightsAddress(str(directory / "w"), "trials/1/model")
 
 
 class Late(Evaluator):
@@ -62,9 +68,44 @@ def test_what_is_no_evaluator(tmp_path: Path) -> None:
 def test_weights_that_cannot_be_written(tmp_path: Path) -> None:
     """A trial whose weights cannot be saved fails, and the message says how to go on without them."""
     source = jobs.MODEL + "\n    def get_extra_state(self):\n        return 'text'\n"
-    outcome = run_job(make_job(tmp_path, jobs.return_metric, source=source), [].append)
+    outcome = run_job(make_job(tmp_path, jobs.return_metric, source=source, weights=own_weights(tmp_path)), [].append)
     assert isinstance(outcome, Failed)
-    assert "save_weights=False" in outcome.failure.message
+    assert "keep_weights=0" in outcome.failure.message
+
+
+def test_weights_go_where_the_job_says(tmp_path: Path) -> None:
+    """The weights of the model that was built last are in the store, with what they are of."""
+    outcome = run_job(make_job(tmp_path, jobs.fill_weights, trial=3, weights=own_weights(tmp_path)), [].append)
+    assert isinstance(outcome, Finished)
+    store = WeightStore(tmp_path / "w")
+    assert {name: tensor.unique().tolist() for name, tensor in store.get("trials/1/model").items()} == {
+        "fc.weight": [7.0],
+        "fc.bias": [7.0],
+    }
+    assert store.metadata("trials/1/model") == {"trial": "3", "metrics": '{"default": 1.0}'}
+    assert [path.name for path in (tmp_path / "3").iterdir()] == ["model.py"]
+
+
+def test_a_failed_trial_writes_no_weights(tmp_path: Path) -> None:
+    """A trial without a result leaves nothing in the store."""
+    outcome = run_job(make_job(tmp_path, jobs.return_nothing, weights=own_weights(tmp_path)), [].append)
+    assert isinstance(outcome, Failed)
+    assert WeightStore(tmp_path / "w").keys() == []
+
+
+def test_sizes_that_do_not_fit(tmp_path: Path) -> None:
+    """A layer that refuses its input is a failure of a class of its own, with the generated line."""
+    outcome = run_job(make_job(tmp_path, jobs.call_model, arguments={"width": 5}), [].append)
+    assert isinstance(outcome, Failed)
+    assert outcome.failure.kind is FailureKind.SHAPE
+    assert outcome.failure.message.endswith("(model.py:11: return self.fc(x))")
+
+
+def test_an_evaluator_that_does_not_arrive(tmp_path: Path) -> None:
+    """Bytes that are no evaluator fail by their own class, whatever they raise."""
+    outcome = run_job(make_job(tmp_path, jobs.return_metric, evaluator=b"rubbish"), [].append)
+    assert isinstance(outcome, Failed)
+    assert outcome.failure.kind is FailureKind.NOT_SERIALIZABLE
 
 
 @pytest.mark.parametrize("function", [jobs.interrupt, jobs.interrupt_trainer])
