@@ -1,6 +1,7 @@
 """Rewriting models by choices, and by patterns; no torch."""
 
 from retix.ir import Match, Pattern, Region, Site, find_matches, inline, insert, rewrite, step, wildcard
+from retix.mutation.inheritance import InheritancePlan, plan_by_names, plan_inheritance
 from retix.mutation.inline import InlineMutator
 from retix.mutation.model_space import MutationSpace, SpaceDecision
 from retix.mutation.mutator import Answer, Mutator, answers, replay
@@ -11,6 +12,7 @@ from retix.mutation.split import FillMutator, LabelMutator, RuleMutator, split_c
 __all__ = [
     "Answer",
     "FillMutator",
+    "InheritancePlan",
     "InlineMutator",
     "LabelMutator",
     "Match",
@@ -27,6 +29,8 @@ __all__ = [
     "find_matches",
     "inline",
     "insert",
+    "plan_by_names",
+    "plan_inheritance",
     "replay",
     "rewrite",
     "split_choices",

@@ -20,7 +20,8 @@ class Strategy(ABC):
 
     - `start` comes first. After it, `ask` and `tell` come in whatever order trials begin and end.
     - Proposals are numbered 1, 2, 3, ... in the order of `ask`, and every proposal gets a number. `tell` brings the
-      number back as ``Trial.id``; ``Proposal.parent`` only ever names a number that was told.
+      number back as ``Trial.id``; ``Proposal.parent`` only ever names a number that was told. If the proposal is to
+      inherit its parent's weights, the parent was among `possible_parents` before `ask`.
     - A strategy never sleeps, polls, submits or measures time, and sees no graph, model or engine. It meets the space
       by ``space.walk`` alone, so that conditions and decisions invented on the way need no code here, and it
       recognises equal networks by ``space.fingerprint``.
@@ -92,6 +93,18 @@ class Strategy(ABC):
                 f"trial {trial.id} was told to {type(self).__name__} while it is {trial.state}",
                 fix="tell a trial once it has succeeded, failed, been stopped or been found a duplicate",
             )
+
+    @property
+    def inherits_weights(self) -> bool:
+        """Whether a proposal may start from its parent's weights; the base class's never do."""
+        return False
+
+    def possible_parents(self) -> frozenset[int]:
+        """The trials that a later proposal may inherit weights from, if nothing more is told; here none.
+
+        What is not among them need not be kept.
+        """
+        return frozenset()
 
     def state(self) -> dict[str, Any]:
         """Everything that the next proposals depend on, apart from space and settings, as JSON values.

@@ -154,6 +154,20 @@ def test_duplicates_carry_their_metric() -> None:
     assert child.parent == 2
 
 
+def test_inheritance_changes_no_proposal() -> None:
+    """Children inherit from their parents, who are alive at that time; what is proposed stays the same."""
+    runs = []
+    for inherits in (False, True):
+        strategy = RegularizedEvolution(population_size=4, sample_size=2, seed=0, inherit_weights=inherits)
+        strategy.start(make_flat_space(6))
+        runs.append(search(strategy, count_matches, 40))
+        alive = set(range(37, 41)) if inherits else set()
+        assert strategy.possible_parents() == alive
+        assert all(proposal.inherit == (inherits and proposal.parent is not None) for proposal in runs[-1])
+    plain, heirs = ([(p.sample, p.parent) for p in run] for run in runs)
+    assert plain == heirs
+
+
 def test_cycles_bound_the_proposals() -> None:
     """The search ends after as many proposals as there are cycles, the first population included."""
     strategy = RegularizedEvolution(population_size=3, cycles=7, seed=0)

@@ -25,6 +25,9 @@ STRATEGIES: dict[str, Make] = {
     "evolution, dedup": lambda seed: RegularizedEvolution(
         "minimize", 5, 2, 40, mutation_prob=0.3, dedup=True, dedup_retries=3, on_failure="worst", seed=seed
     ),
+    "evolution, inheriting": lambda seed: RegularizedEvolution(
+        population_size=5, sample_size=3, cycles=40, seed=seed, inherit_weights=True
+    ),
 }
 
 SPACES: dict[str, Callable[[], SearchSpace]] = {
@@ -73,6 +76,24 @@ def test_proposals_lie_in_the_space(make: Make, space: SearchSpace) -> None:
     for index, proposal in enumerate(proposals):
         assert space.complete(proposal.sample) == proposal.sample
         assert proposal.parent is None or 1 <= proposal.parent <= index - 1
+
+
+def test_parents_of_heirs_were_possible(make: Make, space: SearchSpace) -> None:
+    """Weights are only asked for of trials that were named as possible parents before."""
+    strategy = start(make, space)
+    running: list[int] = []
+    number = 0
+    while number < 60:
+        possible = strategy.possible_parents()
+        proposal = strategy.ask()
+        if proposal is None:
+            break
+        number += 1
+        assert not proposal.inherit or proposal.parent in possible
+        assert strategy.inherits_weights or not (proposal.inherit or possible)
+        running.append(number)
+        if len(running) == 3:
+            strategy.tell(make_trial(running.pop(0), proposal, rate(proposal.sample)))
 
 
 def test_exhausted_strategies_stay_silent(make: Make, space: SearchSpace) -> None:
