@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from retix.store import ExperimentInfo, StoreReader
+from retix.store import ExperimentInfo, FailureCount, StoreReader
 from retix.trial import Trial, TrialState
 
 Summary: TypeAlias = tuple[ExperimentInfo, Mapping[TrialState, int] | None, Trial | None]
@@ -25,6 +25,7 @@ _STYLES = {
     "failed": "red",
     "unreadable": "red",
     "interrupted": "yellow",
+    "paused": "yellow",
     "stopped": "yellow",
 }
 # Control, format, surrogate, line and paragraph characters: they move the cursor, reorder the line or break it.
@@ -75,10 +76,9 @@ def tabulate_trials(trials: Sequence[Trial]) -> Table:
     """A table of trials in the order given."""
     table = Table("trial", "state", "metric", "parent", "sample", box=None, header_style="bold")
     for trial in trials:
-        same = f" of {trial.duplicate_of}" if trial.duplicate_of is not None else ""
         table.add_row(
             str(trial.id),
-            show_state(trial.state) + same,
+            show_state(trial.state) + _describe_state(trial),
             show_metric(trial.metric),
             "-" if trial.parent is None else str(trial.parent),
             show_text(show_sample(trial)),
@@ -86,24 +86,41 @@ def tabulate_trials(trials: Sequence[Trial]) -> Table:
     return table
 
 
+def _describe_state(trial: Trial) -> str:
+    """What there is to say beside a trial's state: of whom it is a duplicate, or why it waits."""
+    if trial.duplicate_of is not None:
+        return f" of {trial.duplicate_of}"
+    return f": {make_visible(trial.waits_for)}" if trial.state is TrialState.WAITING and trial.waits_for else ""
+
+
 def show_sample(trial: Trial) -> str:
     """The sample of a trial as ``label=choice`` pairs."""
     return " ".join(f"{label}={choice!r}" for label, choice in trial.sample.items())
 
 
-def tabulate_failures(trials: Sequence[Trial]) -> Table | None:
-    """A table of the failures among ``trials`` by kind, with count and last message; None if there are none."""
-    failures = [(trial.id, trial.failure) for trial in trials if trial.failure is not None]
+def tabulate_failures(reader: StoreReader) -> Table | None:
+    """A table of an experiment's failures by kind, the most frequent first; None if there are none."""
+    failures = reader.failures()
     if not failures:
         return None
-    counts = Counter(failure.kind for _, failure in failures)
-    latest = {failure.kind: (id, failure) for id, failure in failures}
-    table = Table("failure", "count", "latest", "message", box=None, header_style="bold")
-    for kind, count in counts.most_common():
-        id, failure = latest[kind]
-        message = failure.message if failure.error is None else f"{failure.error}: {failure.message}"
-        table.add_row(Text(kind, style="red"), str(count), f"trial {id}", show_text(message))
+    table = Table("failure", "trials", "retried", "first", "last", "message", box=None, header_style="bold")
+    for count in sorted(failures, key=lambda f: -f.trials - f.retried):
+        table.add_row(
+            Text(count.kind, style="red"),
+            str(count.trials),
+            str(count.retried),
+            f"trial {count.first}",
+            f"trial {count.last}",
+            show_text(_read_message(reader, count)),
+        )
     return table
+
+
+def _read_message(reader: StoreReader, count: FailureCount) -> str:
+    """What the last of these failures said, with the name of its exception where that ended the trial."""
+    failure = reader.trial(count.last).failure
+    is_last = failure is not None and failure.kind is count.kind and failure.error is not None
+    return f"{failure.error}: {count.message}" if failure is not None and is_last else count.message
 
 
 def show_experiment(reader: StoreReader, last: int) -> RenderableType:
@@ -126,5 +143,15 @@ def show_experiment(reader: StoreReader, last: int) -> RenderableType:
     ]
     if earlier > 0:
         parts.append(Text(f"{earlier} earlier trials are not shown; --last 0 shows all", style="dim"))
-    failures = tabulate_failures(reader.trials(state=TrialState.FAILED))
+    failures = tabulate_failures(reader)
     return Group(*parts, "", failures) if failures else Group(*parts)
+
+
+def open_console() -> Console:
+    """A console that takes no text for markup."""
+    return Console(markup=False, highlight=False, emoji=False)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as strict JSON."""
+    print(json.dumps(value, indent=2, allow_nan=False))

@@ -42,6 +42,10 @@ class Page:
         """Whether its process runs."""
         return self._process.poll() is None
 
+    def wait(self) -> None:
+        """Return when the page has ended by itself."""
+        self._process.wait()
+
     def close(self) -> None:
         """End the page and wait until it has ended; closing again does nothing."""
         if self._process.stdin is not None:

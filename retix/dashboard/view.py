@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from retix.dashboard.status import Status
-from retix.trial import Trial
+from retix.trial import Trial, TrialState
 
 STYLE = """\
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
@@ -20,7 +20,7 @@ td { overflow-wrap: anywhere; }
 .number { text-align: right; white-space: nowrap; }
 .done, .succeeded { color: #17692f; }
 .failed { color: #b3261e; }
-.interrupted, .stopped { color: #8a5a00; }
+.interrupted, .paused, .stopped { color: #8a5a00; }
 """
 """The page's style sheet."""
 
@@ -91,6 +91,8 @@ def _render_trial(trial: Trial) -> str:
         state += f" of {trial.duplicate_of}"
     if trial.failure is not None:
         state += f": {_escape(trial.failure.message)}"
+    if trial.state is TrialState.WAITING and trial.waits_for:
+        state += f": {_escape(trial.waits_for)}"
     metric = f'<td class="number">{_render_metric(trial)}</td>'
     return f"<tr><td>{trial.id}</td><td>{state}</td>{metric}<td>{_render_sample(trial)}</td></tr>"
 

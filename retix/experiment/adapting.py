@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from retix.experiment.config import RetiariiExeConfig
-from retix.experiment.search import Listener
+from retix.experiment.limits import Limits
+from retix.experiment.listener import Listener
 from retix.experiment.user_strategy import UserStrategy
 from retix.strategy import BaseStrategy, Strategy
 from retix.trial import Reported, Trial, TrialState
 
 
 class StrategyListener:
-    """Lets a strategy that looks at its models see what becomes of them while they run."""
+    """Lets a strategy that looks at its models see what becomes of them, and of its limits, while they run."""
 
     def __init__(self, strategy: UserStrategy) -> None:
         self._strategy = strategy
@@ -26,6 +27,10 @@ class StrategyListener:
     def trial_reported(self, trial: Trial, report: Reported) -> None:
         """Tell of an intermediate result."""
         self._strategy.report(trial.id, report.metrics)
+
+    def limits_changed(self, limits: Limits, capacity: int) -> None:
+        """Tell what it may look for by `query_available_resources` and `budget_exhausted`."""
+        self._strategy.set_limits(capacity, limits.trials)
 
 
 def adapt_strategy(

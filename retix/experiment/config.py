@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
+    AfterValidator,
     BeforeValidator,
-    ConfigDict,
     Field,
+    InstanceOf,
     PlainSerializer,
     SkipValidation,
-    ValidationError,
     ValidationInfo,
+    field_validator,
 )
 
 from retix.errors import ConfigError
 from retix.experiment.engine_config import ExecutionEngineConfig, read_engine
+from retix.experiment.failure_policy import FailurePolicy, read_policies
+from retix.experiment.settings import Duration, Ignored, NotNegative, Positive, Settings, Size, only
+from retix.experiment.training_service import AnyService, Platform, RayService, TrainingService, read_service
+from retix.trial import FailureKind
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def read_duration(value: Any) -> Any:
-    """Seconds of ``90``, ``'90s'``, ``'30m'``, ``'1.5h'`` or ``'2d'``; anything else comes back as it is."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd])\s*", value) if isinstance(value, str) else None
-    return float(match[1]) * _UNITS[match[2]] if match else value
-
-
-Duration = Annotated[Annotated[float, Field(gt=0, allow_inf_nan=False)], BeforeValidator(read_duration)]
-Positive = Annotated[int, Field(gt=0, strict=True)]
 LogLevel = Annotated[
     Literal["trace", "debug", "info", "warning", "error", "fatal"],
     BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
@@ -42,134 +35,70 @@ Engine = Annotated[
 ]
 
 _IN_THE_MODEL = "the space is what the model's choices, the mutators and the evaluator's choices span: leave it out"
+_RESERVED = "retix writes the command of a trial itself: leave it out"
 _STRATEGY = "give a strategy to the experiment: RetiariiExperiment(model, evaluator, mutators, strategy)"
 
 
-class _Settings(BaseModel):
-    """Settings that are checked on the line that assigns them."""
-
-    model_config = ConfigDict(extra="forbid", validate_assignment=True, arbitrary_types_allowed=True)
-
-    def __init__(self, **values: Any) -> None:
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise _explained(error, type(self)) from None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        try:
-            super().__setattr__(name, value)
-        except ValidationError as error:
-            raise _explained(error, type(self)) from None
-        except ValueError:  # pydantic's word for a field that does not exist
-            raise ConfigError(f"there is no setting {name!r}", fix=_known(type(self))) from None
+def _read_policies(value: Any) -> Any:
+    return read_policies(value) if isinstance(value, Mapping) else value
 
 
-def _known(cls: type[BaseModel]) -> str:
-    return f"use one of {', '.join(cls.model_fields)}"
+def _write_policies(policies: Mapping[FailureKind, FailurePolicy]) -> dict[str, Any]:
+    return {str(kind): policy.to_json() for kind, policy in policies.items()}
 
 
-def _explained(error: ValidationError, cls: type[BaseModel]) -> ConfigError:
-    first = error.errors()[0]
-    name = ".".join(map(str, first["loc"]))
-    if first["type"] in ("extra_forbidden", "no_such_attribute"):
-        return ConfigError(f"there is no setting {name!r}", fix=_known(cls))
-    return ConfigError(f"{name} = {first['input']!r}: {first['msg'].lower()}", fix=_hint(name))
+Policies = Annotated[
+    dict[FailureKind, InstanceOf[FailurePolicy]], BeforeValidator(_read_policies), PlainSerializer(_write_policies)
+]
 
 
-def _hint(name: str) -> str | None:
-    if "duration" in name:
-        return "give seconds, or a number with a unit: '90s', '30m', '1.5h', '2d'"
-    return "use a whole number of at least 1" if "concurrency" in name or "max_trial_number" in name else None
-
-
-def _only(*allowed: Any, fix: str) -> Any:
-    """A setting of NNI's that may be given as long as it asks for nothing that is not here."""
-
-    def check(value: Any, info: ValidationInfo) -> Any:
-        if not any(value is one or (type(value) is type(one) and value == one) for one in allowed):
-            raise ConfigError(f"{info.field_name} = {value!r}: retix has no use for this setting", fix=fix)
+def _check_share(value: float | None) -> float | None:
+    """A number of GPUs: a whole one, or a share of one."""
+    if value is None or value == int(value) or value < 1:
         return value
-
-    return BeforeValidator(check)
-
-
-def read_indices(value: Any) -> Any:
-    """``[0, 1]`` of ``'0,1'`` or ``0``; anything else comes back as it is."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return [value]
-    if isinstance(value, str) and re.fullmatch(r"\s*\d+(\s*,\s*\d+)*\s*", value):
-        return [int(part) for part in value.split(",")]
-    return value
+    raise ConfigError(
+        f"trial_gpu_number = {value}: a trial has whole GPUs, or a share of one",
+        fix="use a whole number, or less than 1: 0.5 lets two trials share a GPU",
+    )
 
 
-def _check_platform(value: Any) -> Any:
-    name = "local" if value is None else value
-    if name != "local":
-        raise ConfigError(
-            f"training_service_platform = {value!r}: trials run on this machine only",
-            why="remote machines and clusters are not built yet" if name in _PLATFORMS else None,
-            fix="use 'local'",
-        )
-    return name
-
-
-_PLATFORMS = ("remote", "openpai", "aml", "dlc", "kubeflow", "frameworkcontroller", "adl", "hybrid")
-_RESERVED = "retix writes the command of a trial itself: leave it out"
-
-Platform = Annotated[Literal["local"], BeforeValidator(_check_platform)]
-Ignored = Annotated[Any, Field(exclude=True)]
-
-
-class TrainingService(_Settings):
-    """Where trials run.
-
-    Attributes:
-        platform: ``local``: worker processes on this machine.
-        gpu_indices: The GPUs to use, counted among those that ``CUDA_VISIBLE_DEVICES`` leaves visible: ``[0, 1]``,
-            ``'0,1'`` or ``0``.
-        use_active_gpu: Kept for scripts written for NNI; retix assigns GPUs whether or not others use them.
-
-    The others are NNI's: ``reuse_mode``, ``debug`` and ``trial_code_directory`` may be set and change nothing (workers
-    are used again anyway, and start where the script does), what else NNI has there may be set to its default.
-    """
-
-    platform: Platform = "local"
-    gpu_indices: Annotated[list[int] | None, BeforeValidator(read_indices)] = None
-    use_active_gpu: bool | None = None
-    reuse_mode: Ignored = False
-    debug: Ignored = False
-    trial_code_directory: Ignored = "."
-    max_trial_number_per_gpu: Annotated[
-        Any, _only(1, None, fix="a trial has its GPUs to itself: leave it at 1"), Field(exclude=True)
-    ] = 1
-    trial_command: Annotated[Any, _only("_reserved", None, "", fix=_RESERVED), Field(exclude=True)] = None
-    trial_gpu_number: Annotated[
-        Any, _only(None, fix="set trial_gpu_number on the RetiariiExeConfig itself"), Field(exclude=True)
-    ] = None
-    nni_manager_ip: Annotated[Any, _only(None, fix="no server is started: leave it out"), Field(exclude=True)] = None
-
-
-class RetiariiExeConfig(_Settings):
+class RetiariiExeConfig(Settings):
     """The settings of an experiment; every assignment is checked at once.
 
-    Durations are seconds, or strings such as ``'90s'``, ``'30m'``, ``'1.5h'`` and ``'2d'``.
+    Durations are seconds, or strings such as ``'90s'``, ``'30m'``, ``'1.5h'`` and ``'2d'``; sizes are bytes, or strings
+    such as ``'500MB'``, ``'2GB'`` and ``'4GiB'``.
 
     Attributes:
-        training_service_platform: Where trials run: ``local``, in worker processes on this machine.
+        training_service_platform: Where trials run: ``local``, in worker processes on this machine, or ``ray``, on a
+            cluster of Ray's.
         execution_engine: How models are built: ``auto``, ``base`` or ``py``; see `ExecutionEngineConfig`.
         experiment_name: What `retix list` and the page call the experiment.
         experiment_working_directory: The root that holds the experiments, each in a directory of its own.
         trial_concurrency: How many trials run at a time.
-        trial_gpu_number: How many GPUs each trial has to itself; 0 or None for none.
+        trial_gpu_number: How many GPUs each trial has to itself; 0 or None for none. Less than 1 is a share: with 0.5,
+            two trials share a GPU.
         trial_threads: How many CPU threads each trial may use.
         max_trial_number: How many trials are run, failed ones included, duplicates not; None for no limit.
         max_experiment_duration: How long the search may take; what runs then is stopped. None for no limit.
         max_trial_duration: How long one trial may take before it fails; None for no limit.
-        max_retries: How often a trial whose worker process died is run again before it fails.
+        max_trial_memory: How much memory a trial, with all processes that it starts, may take before it fails; None for
+            no limit.
+        max_trial_log: How much of what a trial prints is kept, of each of its two streams; beyond it the middle is left
+            out. None keeps all.
+        max_retries: How often a trial is run again whose worker process died or was lost, before it fails.
+        on_failure: What is done about failures, by their kind: ``{'timeout': 'penalise:0.0', 'raised': 'stop:5'}``; see
+            `FailurePolicy`.
+        isolation: ``warm``: a worker process runs trial after trial. ``fresh``: each trial has a process of its own,
+            for code that leaks state.
+        recycle_after: After how many trials a warm worker is replaced; None for never.
+        frozen_after: How long a worker may give no sign of life before its trial counts as lost.
+        deterministic: Whether what is proposed depends on the seed alone, whatever ends first. Slots may then stand
+            idle, as the strategy waits for trials in the order in which it proposed them.
         optimize_mode: Whether a higher or a lower metric is better; by default what the strategy says, or ``maximize``.
         keep_weights: Of how many of the best trials the weights are kept; others' are deleted as the search goes on.
-        training_service: More about where trials run.
+        weights_url: Where weights are kept: a directory that workers can write to, or a URL of fsspec's, such as
+            ``s3://bucket/search``; None for the experiment's directory.
+        training_service: More about where trials run: `TrainingService`, or `RayService` on a cluster.
         log_level: How much retix's own logger says: ``debug``, ``info``, ``warning``, ``error``; None leaves it alone.
 
     The others are NNI's: ``debug`` and ``trial_code_directory`` may be set and change nothing; ``search_space``,
@@ -184,47 +113,70 @@ class RetiariiExeConfig(_Settings):
     experiment_name: str | None = None
     experiment_working_directory: Path = Path("~/retix-experiments")
     trial_concurrency: Positive = 1
-    trial_gpu_number: Annotated[int, Field(ge=0, strict=True)] | None = None
+    trial_gpu_number: Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_check_share)] | None = None
     trial_threads: Positive = 1
     max_trial_number: Positive | None = None
     max_experiment_duration: Duration | None = None
     max_trial_duration: Duration | None = None
-    max_retries: Annotated[int, Field(ge=0, strict=True)] = 0
+    max_trial_memory: Size | None = None
+    max_trial_log: Size | None = 100_000_000
+    max_retries: NotNegative = 0
+    on_failure: Policies = Field(default_factory=dict)
+    isolation: Literal["warm", "fresh"] = "warm"
+    recycle_after: Positive | None = None
+    frozen_after: Duration = 60.0
+    deterministic: bool = False
     optimize_mode: Literal["maximize", "minimize"] | None = None
-    keep_weights: Annotated[int, Field(ge=0, strict=True)] = 10
+    keep_weights: NotNegative = 10
+    weights_url: str | None = None
     execution_engine: Engine = Field(default_factory=ExecutionEngineConfig)
-    training_service: TrainingService = Field(default_factory=TrainingService)
+    training_service: Annotated[AnyService, BeforeValidator(read_service)] = Field(default_factory=TrainingService)
     log_level: LogLevel | None = None
     debug: Ignored = False
     trial_code_directory: Ignored = "."
-    experiment_type: Annotated[Any, _only("nas", None, fix="leave it at 'nas'"), Field(exclude=True)] = "nas"
-    search_space: Annotated[Any, _only("", None, fix=_IN_THE_MODEL), Field(exclude=True)] = ""
-    search_space_file: Annotated[Any, _only(None, fix=_IN_THE_MODEL), Field(exclude=True)] = None
-    trial_command: Annotated[Any, _only("_reserved", None, fix=_RESERVED), Field(exclude=True)] = "_reserved"
-    use_annotation: Annotated[Any, _only(False, None, fix=_IN_THE_MODEL), Field(exclude=True)] = False
-    tuner: Annotated[Any, _only(None, fix=_STRATEGY), Field(exclude=True)] = None
-    assessor: Annotated[Any, _only(None, fix=_STRATEGY), Field(exclude=True)] = None
-    advisor: Annotated[Any, _only(None, fix=_STRATEGY), Field(exclude=True)] = None
-    tuner_gpu_indices: Annotated[Any, _only(None, fix="strategies use no GPU: leave it out"), Field(exclude=True)] = (
-        None
-    )
+    experiment_type: Annotated[Any, only("nas", None, fix="leave it at 'nas'"), Field(exclude=True)] = "nas"
+    search_space: Annotated[Any, only("", None, fix=_IN_THE_MODEL), Field(exclude=True)] = ""
+    search_space_file: Annotated[Any, only(None, fix=_IN_THE_MODEL), Field(exclude=True)] = None
+    trial_command: Annotated[Any, only("_reserved", None, fix=_RESERVED), Field(exclude=True)] = "_reserved"
+    use_annotation: Annotated[Any, only(False, None, fix=_IN_THE_MODEL), Field(exclude=True)] = False
+    tuner: Annotated[Any, only(None, fix=_STRATEGY), Field(exclude=True)] = None
+    assessor: Annotated[Any, only(None, fix=_STRATEGY), Field(exclude=True)] = None
+    advisor: Annotated[Any, only(None, fix=_STRATEGY), Field(exclude=True)] = None
+    tuner_gpu_indices: Annotated[Any, only(None, fix="strategies use no GPU: leave it out"), Field(exclude=True)] = None
     shared_storage: Annotated[
-        Any, _only(None, fix="set experiment_working_directory to a directory that is shared"), Field(exclude=True)
+        Any, only(None, fix="set experiment_working_directory to a directory that is shared"), Field(exclude=True)
     ] = None
-    nni_manager_ip: Annotated[Any, _only(None, fix="no server is started: leave it out"), Field(exclude=True)] = None
+    nni_manager_ip: Annotated[Any, only(None, fix="no server is started: leave it out"), Field(exclude=True)] = None
 
     def __init__(
-        self, training_service_platform: str | None = "local", execution_engine: Any = "auto", **values: Any
+        self, training_service_platform: str | None = None, execution_engine: Any = "auto", **values: Any
     ) -> None:
+        service = read_service(values.get("training_service"))
+        if training_service_platform is None and isinstance(service, AnyService):
+            training_service_platform = service.platform
+        if service is None:
+            service = RayService() if training_service_platform == "ray" else TrainingService()
         super().__init__(
-            training_service_platform=training_service_platform, execution_engine=execution_engine, **values
+            training_service_platform=training_service_platform,
+            execution_engine=execution_engine,
+            **{**values, "training_service": service},
         )
+
+    @field_validator("training_service_platform", "training_service")
+    @classmethod
+    def _check_agreement(cls, value: Any, info: ValidationInfo) -> Any:
+        """Platform and service name the same; of the two, the one that is set later is checked."""
+        is_platform = info.field_name == "training_service_platform"
+        service, platform = info.data.get("training_service"), info.data.get("training_service_platform")
+        service, platform = (service, value) if is_platform else (value, platform)
+        if service is not None and platform is not None and service.platform != platform:
+            raise ConfigError(
+                f"training_service_platform is {platform!r}, and the training_service is a {type(service).__name__}",
+                fix=f"make another config: RetiariiExeConfig({(platform if is_platform else service.platform)!r})",
+            )
+        return value
 
     @property
     def root(self) -> Path:
         """The root that holds the experiments, absolute."""
         return self.experiment_working_directory.expanduser().absolute()
-
-    def to_json(self) -> dict[str, Any]:
-        """The settings as JSON values; durations in seconds."""
-        return self.model_dump(mode="json")

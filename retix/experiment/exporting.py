@@ -1,26 +1,21 @@
-"""Models of an experiment, taken out of it."""
+"""What `export_top_models` makes of a trial."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 
 from retix.errors import ConfigError
-from retix.experiment.weight_keeper import WEIGHTS
+from retix.experiment.recorded_model import RecordedModel
 from retix.model_space import ModelSpace
-from retix.trial import Trial
 
-SOURCE_FILE = "model.py"
-
-Export = Callable[[ModelSpace, Trial, Path], Any]
+Export = Callable[[RecordedModel, ModelSpace | None], Any]
 
 
 def find_export(formatter: str) -> Export:
-    """What makes of a trial what ``formatter`` names.
+    """What makes of a model, and the space it comes from if that is here, what ``formatter`` names.
 
     Raises:
         ConfigError: There is no such formatter.
@@ -31,17 +26,20 @@ def find_export(formatter: str) -> Export:
     return exports[formatter]
 
 
-def _export_code(space: ModelSpace, trial: Trial, directory: Path) -> str:
-    return (directory / SOURCE_FILE).read_text(encoding="utf-8")
+def _export_code(model: RecordedModel, space: ModelSpace | None) -> str:
+    return model.text
 
 
-def _export_dict(space: ModelSpace, trial: Trial, directory: Path) -> dict[str, Any]:
-    return trial.sample.to_json()
+def _export_dict(model: RecordedModel, space: ModelSpace | None) -> dict[str, Any]:
+    return model.trial.sample.to_json()
 
 
-def _export_instance(space: ModelSpace, trial: Trial, directory: Path) -> torch.nn.Module:
+def _export_instance(model: RecordedModel, space: ModelSpace | None) -> torch.nn.Module:
     """The model with the weights that the trial trained, if they were kept, else with fresh ones."""
-    model = space.instantiate(trial.sample)
-    if (directory / WEIGHTS).is_file():
-        model.load_state_dict(load_file(directory / WEIGHTS))
-    return model
+    if space is None:
+        return model.build()
+    made = space.instantiate(model.trial.sample)
+    weights = model.weights()
+    if weights is not None:
+        made.load_state_dict(weights)
+    return made

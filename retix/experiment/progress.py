@@ -11,13 +11,16 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from retix.experiment.limits import Limits
+from retix.store import StoreReader
 from retix.trial import FailureKind, Reported, Trial, TrialState
 
 
 class Progress:
     """Shows trials done of the budget, running, failed, the best, and the time left.
 
-    In a terminal it is one line that keeps changing. Elsewhere each trial that ends is a line of its own.
+    In a terminal it is one line that keeps changing. Elsewhere each trial that ends is a line of its own. It holds
+    counts, the best trial, and the states of those that have not ended.
 
     Args:
         budget: How many trials will be run, or None if that is not known.
@@ -30,7 +33,8 @@ class Progress:
         self._budget = budget
         self._maximize = maximize
         self._begin = time.monotonic()
-        self._states: dict[int, TrialState] = {}
+        self._earlier = 0  # trials that were done before this run
+        self._open: dict[int, TrialState] = {}
         self._counts: Counter[TrialState] = Counter()
         self._invalid = 0  # samples that make no model; nothing of them was run
         self._best: Trial | None = None
@@ -49,34 +53,48 @@ class Progress:
         if self._live is not None:
             self._live.stop()
 
+    def take_up(self, reader: StoreReader) -> None:
+        """Go on from what is recorded of a search that is resumed.
+
+        Raises:
+            StoreError: The record cannot be read.
+        """
+        self._counts = Counter(reader.counts())
+        self._invalid = sum(found.trials for found in reader.failures() if found.kind is FailureKind.INVALID)
+        self._counts[TrialState.FAILED] -= self._invalid
+        waiting, running = (reader.trials(state=state) for state in (TrialState.WAITING, TrialState.RUNNING))
+        self._open = {trial.id: trial.state for trial in (*waiting, *running)}
+        self._best = next(iter(reader.best()), None)
+        self._earlier = self._done
+
     def trial_changed(self, trial: Trial) -> None:
         """Count a trial, and show it if it has ended."""
         if trial.failure is not None and trial.failure.kind is FailureKind.INVALID:
             self._invalid += 1
             return
-        before = self._states.get(trial.id)
+        before = self._open.pop(trial.id, None)
         if before is not None:
             self._counts[before] -= 1
         self._counts[trial.state] += 1
-        self._states[trial.id] = trial.state
+        if not trial.state.is_final:
+            self._open[trial.id] = trial.state
+            return
         if trial.state is TrialState.SUCCEEDED and self._is_best(trial):
             self._best = trial
-        if trial.state.is_final and trial.state is not TrialState.DUPLICATE:
-            outcome = f"trial {trial.id} {_outcome(trial)}"
-            # As Text, because a failure's message may hold what rich takes for markup.
-            if self._live is None:
-                self._console.print(Text(f"{outcome}  |  {self.summary()}"), soft_wrap=True)
-            elif trial.failure is not None:
-                self._console.print(Text(outcome), soft_wrap=True)
+        if trial.state is not TrialState.DUPLICATE:
+            self._show(trial)
 
     def trial_reported(self, trial: Trial, report: Reported) -> None:
         """Intermediate results are not shown."""
 
+    def limits_changed(self, limits: Limits, capacity: int) -> None:
+        """Count down to another budget."""
+        self._budget = limits.trials
+
     def summary(self) -> str:
         """The search in one line."""
-        counts = self._counts
+        counts, done = self._counts, self._done
         duplicates = counts[TrialState.DUPLICATE]
-        done = sum(counts[state] for state in TrialState if state.is_final) - duplicates
         parts = [
             f"{done}/{self._budget or '?'} trials",
             f"{counts[TrialState.RUNNING]} running",
@@ -86,13 +104,25 @@ class Progress:
         parts += [f"{self._invalid} invalid"] if self._invalid else []
         if self._best is not None:
             parts.append(f"best {self._best.metric:.4g} (trial {self._best.id})")
-        if self._budget is not None and 0 < done < self._budget and not self._is_over:
-            left = (time.monotonic() - self._begin) / done * (self._budget - done)
+        if self._budget is not None and self._earlier < done < self._budget and not self._is_over:
+            left = (time.monotonic() - self._begin) / (done - self._earlier) * (self._budget - done)
             parts.append(f"about {_duration(left)} left")
         return ", ".join(parts)
 
+    @property
+    def _done(self) -> int:
+        return sum(self._counts[state] for state in TrialState if state.is_final and state is not TrialState.DUPLICATE)
+
     def __rich__(self) -> Text:
         return Text(self.summary())
+
+    def _show(self, trial: Trial) -> None:
+        outcome = f"trial {trial.id} {_outcome(trial)}"
+        # As Text, because a failure's message may hold what rich takes for markup.
+        if self._live is None:
+            self._console.print(Text(f"{outcome}  |  {self.summary()}"), soft_wrap=True)
+        elif trial.failure is not None:
+            self._console.print(Text(outcome), soft_wrap=True)
 
     def _is_best(self, trial: Trial) -> bool:
         if self._best is None or self._best.metric is None or trial.metric is None:

@@ -1,31 +1,10 @@
-"""What leaves the driver: evaluators for the workers, and the space for the record."""
+"""What leaves the driver: evaluators for the workers."""
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
-
-from retix.errors import RetixError
 from retix.model_space import ModelSpace
 from retix.recipe import dumps
 from retix.space import Sample
-
-MODEL_FILE = "model.json"
-"""The captured base model, choices open; missing where models are built by Python."""
-
-SPACE_FILE = "space.json"
-"""The space, as `ModelSpace.to_json` writes it; missing where it cannot be made again from JSON."""
-
-
-def describe_space(space: ModelSpace) -> dict[str, bytes]:
-    """The files that record a space, by name."""
-    files: dict[str, bytes] = {}
-    if space.engine == "graph":
-        files[MODEL_FILE] = json.dumps(space.base_model.to_json()).encode()
-    # Of a class in a notebook, say, there is no JSON; the sources of the trials are recorded all the same.
-    with suppress(RetixError):
-        files[SPACE_FILE] = json.dumps(space.to_json()).encode()
-    return files
 
 
 class EvaluatorSender:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -19,6 +20,9 @@ from retix.trial import Proposal, Trial, TrialState
 
 # Seconds that `ask` gives the strategy's thread to submit something.
 _PATIENCE = 0.05
+
+# Seconds that a strategy has, in a replay, to submit again what is recorded.
+_REPLAY_PATIENCE = 60.0
 
 # How often a strategy may look for free slots after the end before it is ended.
 _LAST_LOOKS = 3
@@ -53,8 +57,11 @@ class UserStrategy(Strategy):
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
-        self._queue: deque[tuple[Model, str]] = deque()
-        self._proposed: dict[int, Model] = {}
+        self._queue: deque[tuple[Model, str, int]] = deque()
+        self._proposed: dict[int, Model] = {}  # those that have not ended, by the number of their trial
+        self._next_number = 1
+        self._told = 0
+        self._seen = 0
         self._submitted: list[Model] = []
         self._ended = 0
         self._duplicates = 0
@@ -68,7 +75,7 @@ class UserStrategy(Strategy):
         super().start(space)
         if not isinstance(space, ModelSpace):
             raise ConfigError(
-                f"{type(self._strategy).__name__} searches a {type(space).__name__}",
+                f"{self.name} searches a {type(space).__name__}",
                 fix="give it to a RetiariiExperiment, or a ModelSpace to this",
             )
         self._model_space = space
@@ -90,12 +97,47 @@ class UserStrategy(Strategy):
                 raise self._error
             if not self._queue:
                 return None
-            model, place = self._queue.popleft()
+            model, place, self._seen = self._queue.popleft()
         # Here and not in the strategy's thread: spaces serve one thread at a time.
         proposal = Proposal(self._read_sample(model, place))
         with self._changed:
-            self._proposed[len(self._proposed) + 1] = model
+            self._proposed[self._next_number] = model
+            self._next_number += 1
         return proposal
+
+    def ask_again(self) -> Proposal | None:
+        """In a replay: what the strategy's thread submits next, however long it takes; None if it is nothing.
+
+        Raises:
+            MutationError: As `ask`.
+            Exception: Whatever the strategy's ``run`` has raised.
+        """
+        limit = time.monotonic() + _REPLAY_PATIENCE
+        while True:
+            proposal = self.ask()
+            if proposal is not None or self.exhausted or time.monotonic() > limit:
+                return proposal
+
+    @property
+    def name(self) -> str:
+        """What the user's class is called."""
+        return type(self._strategy).__name__
+
+    @property
+    def seen(self) -> int:
+        """How many trials had been told when the last proposal was submitted."""
+        return self._seen
+
+    def skip_number(self) -> None:
+        """Learn that the next number is that of a trial which was not asked for here."""
+        with self._changed:
+            self._next_number += 1
+
+    def set_limits(self, slots: int, max_trials: int | None) -> None:
+        """Learn how many trials now run at a time, and how many there may be."""
+        with self._changed:
+            self._slots, self._max_trials = slots, max_trials
+            self._changed.notify_all()
 
     @property
     def exhausted(self) -> bool:
@@ -105,7 +147,10 @@ class UserStrategy(Strategy):
     def tell(self, trial: Trial) -> None:
         super().tell(trial)
         with self._changed:
-            model = self._proposed[trial.id]
+            self._told += 1
+            model = self._proposed.pop(trial.id, None)
+            if model is None:
+                return  # it came from the user
             model.metric = trial.metric
             model.status = ModelStatus.Failed if trial.metric is None else ModelStatus.Trained
             self._ended += 1
@@ -115,12 +160,14 @@ class UserStrategy(Strategy):
     def started(self, trial: int) -> None:
         """Learn that a trial has begun to run."""
         with self._changed:
-            self._proposed[trial].status = ModelStatus.Training
+            if trial in self._proposed:
+                self._proposed[trial].status = ModelStatus.Training
 
     def report(self, trial: int, metrics: Mapping[str, float]) -> None:
         """Learn of an intermediate result."""
         with self._changed:
-            self._proposed[trial].intermediate_metrics.append(metrics["default"])
+            if trial in self._proposed:
+                self._proposed[trial].intermediate_metrics.append(metrics["default"])
 
     def close(self) -> None:
         """End the strategy: whoever waits in it is woken, and what it submits from now on ends it."""
@@ -130,9 +177,9 @@ class UserStrategy(Strategy):
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         raise ConfigError(
-            f"{type(self._strategy).__name__} cannot go on where it was",
+            f"{self.name} takes no state",
             why="it is one function that runs from beginning to end",
-            fix="write it as a retix.strategy.Strategy, or begin a new experiment",
+            fix="to go on with it, let it run anew and answer it from the record, as a resume does",
         )
 
     # -- as the user's code sees it -----------------------------------------------------------------------------
@@ -147,7 +194,7 @@ class UserStrategy(Strategy):
                     raise SearchEndedError
                 model.status, model.metric = ModelStatus.Frozen, None
                 self._submitted.append(model)
-                self._queue.append((model, place))
+                self._queue.append((model, place, self._told))
             self._changed.notify_all()
 
     def wait(self, models: Iterable[Model]) -> None:

@@ -151,6 +151,12 @@ class ModelSpace(SearchSpace):
         return self._engine.space.size
 
     @property
+    def example_inputs(self) -> Any:
+        """What the base model was captured with, if it was traced; else what the evaluator gives, or None."""
+        captured = self._engine.example_inputs if isinstance(self._engine, GraphEngine) else None
+        return self.evaluator.example_inputs() if captured is None and self.evaluator is not None else captured
+
+    @property
     def mutators(self) -> tuple[Mutator, ...]:
         """The mutators that are applied behind the choices in the model."""
         return self._engine.mutators

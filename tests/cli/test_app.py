@@ -153,7 +153,27 @@ def test_the_failures_are_counted(run: Run, root: Path) -> None:
         store.add_trial(trial)
         store.add_trial(replace(trial, id=2, failure=Failure(FailureKind.TIMEOUT, "longer than 6 s")))
     line = next(line for line in run("show", store.id, "--dir", root).out.splitlines() if "longer than" in line)
-    assert line.split() == ["timeout", "2", "trial", "2", "longer", "than", "6", "s"]
+    assert line.split() == ["timeout", "2", "0", "trial", "1", "trial", "2", "longer", "than", "6", "s"]
+    assert line in run("failures", store.id, "--dir", root).out
+    (shown,) = json.loads(run("failures", store.id, "--dir", root, "--json").out)
+    assert shown == {"kind": "timeout", "trials": 2, "retried": 0, "first": 1, "last": 2, "message": "longer than 6 s"}
+
+
+def test_no_failures_are_said(run: Run, root: Path) -> None:
+    """Where no trial has failed, there is a line for people, and an empty list for scripts."""
+    with Store.create(root, name="", optimize_mode="minimize", config={}, versions={}) as store:
+        pass
+    assert run("failures", store.id, "--dir", root).out == "No trial has failed.\n"
+    assert run("failures", store.id, "--dir", root, "--json").out == "[]\n"
+
+
+def test_why_a_trial_waits_is_shown(run: Run, root: Path) -> None:
+    """The reason stands beside the state, and in the JSON; no character of it is obeyed."""
+    with Store.create(root, name="", optimize_mode="minimize", config={}, versions={}) as store:
+        store.add_trial(Trial(1, Sample(), waits_for="waits for the weights of trial 3\x1b[31m"))
+        assert "waiting: waits for the weights of trial 3\\x1b[31m" in run("show", store.id, "--dir", root).out
+        (trial,) = json.loads(run("show", store.id, "--dir", root, "--json").out)["trials"]
+        assert trial["waits_for"].startswith("waits for the weights of trial 3")
 
 
 def test_the_module_is_the_command(root: Path, id: str) -> None:

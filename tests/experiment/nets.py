@@ -47,7 +47,7 @@ class Cases(nn.Module):
         candidates = {
             "fine": nn.Linear(4, 4),
             "killed": nn.Dropout(0.1),
-            "raised": nn.Dropout(0.2),
+            "shape": nn.Dropout(0.2),
             "timeout": nn.Dropout(0.3),
             "not_finite": nn.Dropout(0.4),
             "no_metric": nn.Dropout(0.5),

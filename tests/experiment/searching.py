@@ -49,6 +49,7 @@ class Listener:
     hook: Callable[[Trial], object] = lambda trial: None
     states: dict[int, list[TrialState]] = field(default_factory=dict)
     reports: list[Reported] = field(default_factory=list)
+    limits: list[tuple[Limits, int]] = field(default_factory=list)
 
     def trial_changed(self, trial: Trial) -> None:
         self.states.setdefault(trial.id, []).append(trial.state)
@@ -56,6 +57,9 @@ class Listener:
 
     def trial_reported(self, trial: Trial, report: Reported) -> None:
         self.reports.append(report)
+
+    def limits_changed(self, limits: Limits, capacity: int) -> None:
+        self.limits.append((limits, capacity))
 
 
 def make_space(module: torch.nn.Module, **arguments: Any) -> ModelSpace:
@@ -83,7 +87,7 @@ def make_search(
     strategy.start(space)
     reader = StoreReader(store.directory)
     evaluator = dumps(FunctionalEvaluator(function, **(arguments or {})))
-    weights = WeightKeeper(1, True, reader.trial_directory)
+    weights = WeightKeeper(1, True, store.directory, strategy=strategy)
     listener = listener or Listener()
     search = Search(space, strategy, engine, store, lambda sample: evaluator, limits or Limits(), weights, listener)
     return search, reader

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ from retix.experiment import (
     BaseEngineConfig,
     BenchmarkEngineConfig,
     CgoEngineConfig,
+    FailurePolicy,
     OneshotEngineConfig,
     PyEngineConfig,
+    RayService,
     RetiariiExeConfig,
     TrainingService,
 )
+from retix.trial import FailureKind
 
 WRONG = [
     ("trial_concurrency", 0, "trial_concurrency = 0", "a whole number of at least 1"),
@@ -25,6 +29,17 @@ WRONG = [
     ("max_trial_number", -1, "max_trial_number = -1", "a whole number of at least 1"),
     ("trial_threads", 0, "trial_threads = 0", "greater than 0"),
     ("trial_gpu_number", -1, "trial_gpu_number = -1", "greater than or equal to 0"),
+    ("trial_gpu_number", 1.5, "trial_gpu_number = 1.5", "0.5 lets two trials share"),
+    ("max_trial_memory", "much", "max_trial_memory = 'much'", "'2GB'"),
+    ("max_trial_memory", 0, "max_trial_memory = 0", "'2GB'"),
+    ("max_trial_log", "5 lines", "max_trial_log = '5 lines'", "'500MB'"),
+    ("isolation", "cold", "isolation = 'cold'", "'warm' or 'fresh'"),
+    ("recycle_after", 0, "recycle_after = 0", "greater than 0"),
+    ("frozen_after", "never", "frozen_after = 'never'", "'90s'"),
+    ("deterministic", "perhaps", "deterministic = 'perhaps'", "boolean"),
+    ("on_failure", {"crash": "fail"}, "there is no kind of failure 'crash'", "worker_lost"),
+    ("on_failure", {"killed": "again"}, "'again' is no policy", "'retry:3'"),
+    ("on_failure", "fail", "on_failure = 'fail'", "dictionary"),
     ("keep_weights", -1, "keep_weights = -1", "greater than or equal to 0"),
     ("max_experiment_duration", "soon", "max_experiment_duration = 'soon'", "'30m'"),
     ("max_experiment_duration", "5 weeks", "max_experiment_duration = '5 weeks'", "'2d'"),
@@ -107,7 +122,62 @@ def test_settings_are_json() -> None:
     config = RetiariiExeConfig("local", max_trial_duration="2m", experiment_name="digits")
     data = config.to_json()
     assert (data["max_trial_duration"], data["experiment_name"], data["trial_concurrency"]) == (120.0, "digits", 1)
-    assert data["training_service"] == {"platform": "local", "gpu_indices": None, "use_active_gpu": None}
+    assert data["training_service"] == {
+        "platform": "local",
+        "gpu_indices": None,
+        "max_trial_number_per_gpu": 1,
+        "use_active_gpu": None,
+    }
+
+
+def test_recorded_settings_make_the_same_config() -> None:
+    """What the store keeps of a config is enough to make it again, also of a cluster."""
+    local = RetiariiExeConfig(
+        "local",
+        {"name": "base", "dummy_input": [1, 4]},
+        max_trial_memory="2GB",
+        max_trial_log=None,
+        on_failure={"timeout": "penalise:0.5", FailureKind.RAISED: FailurePolicy(stop_after=3)},
+        trial_gpu_number=0.5,
+        isolation="fresh",
+        deterministic=True,
+        weights_url="memory://weights",
+        training_service=TrainingService(gpu_indices="0,1", max_trial_number_per_gpu=2),
+    )
+    ray = RetiariiExeConfig("ray", training_service=RayService(address="auto", resources={"CPU": 2}))
+    for config in (local, ray):
+        data = json.loads(json.dumps(config.to_json()))
+        assert RetiariiExeConfig(**data) == config
+        assert RetiariiExeConfig(**data).to_json() == data
+    assert local.on_failure[FailureKind.TIMEOUT] == FailurePolicy(penalty=0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [(1000, 1000), ("2GB", 2 * 10**9), ("1.5 MB", 1_500_000), ("4GiB", 2**32), ("512", 512)]
+)
+def test_sizes(text: str | int, size: int) -> None:
+    """Sizes are bytes, or numbers with a unit; logs are kept to 100 MB if nothing is said."""
+    assert RetiariiExeConfig(max_trial_memory=text).max_trial_memory == size
+    assert RetiariiExeConfig().max_trial_log == 100_000_000
+
+
+def test_a_cluster() -> None:
+    """The platform chooses the service, and a service the platform; both have to name the same."""
+    config = RetiariiExeConfig("ray")
+    assert config.training_service == RayService()
+    config.training_service.address = "ray://head:10001"
+    assert config.to_json()["training_service"]["address"] == "ray://head:10001"
+    assert RetiariiExeConfig(training_service=RayService()).training_service_platform == "ray"
+    for contradict in (
+        lambda: RetiariiExeConfig("local", training_service=RayService()),
+        lambda: setattr(config, "training_service", TrainingService()),
+        lambda: setattr(config, "training_service_platform", "local"),
+    ):
+        with pytest.raises(ConfigError, match="the training_service is a") as caught:
+            contradict()
+        assert "make another config: RetiariiExeConfig(" in str(caught.value.fix)
+    with pytest.raises(ConfigError, match="there is no setting 'gpu_indices'"):
+        config.training_service.gpu_indices = [0]
 
 
 def test_what_nni_sets_by_default_may_be_set() -> None:
@@ -122,8 +192,9 @@ def test_what_nni_sets_by_default_may_be_set() -> None:
     config.training_service.max_trial_number_per_gpu = 1
     assert (config.training_service_platform, config.log_level) == ("local", "info")
     assert not {"tuner", "debug", "trial_command"} & config.to_json().keys()
-    with pytest.raises(ConfigError, match="max_trial_number_per_gpu = 2"):
-        config.training_service.max_trial_number_per_gpu = 2
+    config.training_service.max_trial_number_per_gpu = 2
+    with pytest.raises(ConfigError, match="max_trial_number_per_gpu = 0"):
+        config.training_service.max_trial_number_per_gpu = 0
 
 
 @pytest.mark.parametrize("indices", [[0, 1], "0,1", "0, 1"])

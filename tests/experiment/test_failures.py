@@ -16,7 +16,7 @@ from tests.experiment.fragile import SWITCH
 from tests.experiment.nets import INPUTS, Cases
 from tests.experiment.scores import behave
 
-FAILURES = {"killed", "raised", "timeout", "not_finite", "no_metric", "import"}
+FAILURES = {"killed", "shape", "timeout", "not_finite", "no_metric", "import"}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_each_failure_has_its_kind(experiment: RetiariiExperiment, case: str) ->
     assert failure.kind is FailureKind(case)
     expected = {
         "killed": "SIGKILL",
-        "raised": "shapes cannot be multiplied",
+        "shape": "shapes cannot be multiplied",
         "timeout": "time limit of 5 s",
         "not_finite": "nan",
         "no_metric": "report_final_result",
@@ -69,7 +69,7 @@ def test_each_failure_has_its_kind(experiment: RetiariiExperiment, case: str) ->
 
 def test_an_error_shows_the_generated_line(experiment: RetiariiExperiment) -> None:
     """The traceback that is kept leads to the line of the model, and so does the message."""
-    failure = find_trial(experiment, "raised").failure
+    failure = find_trial(experiment, "shape").failure
     assert failure is not None
     assert failure.error == "RuntimeError"
     assert "return self.head(self.case(x))" in failure.traceback
@@ -80,7 +80,7 @@ def test_a_dying_worker_is_retried_as_often_as_asked(experiment: RetiariiExperim
     """With max_retries = 1, the reports of both attempts are kept; a trial that fails by itself is not tried again."""
     reader = StoreReader(experiment.directory())
     assert [report.step for report in reader.reports(find_trial(experiment, "killed").id)] == [0, 0]
-    assert [report.step for report in reader.reports(find_trial(experiment, "raised").id)] == [0]
+    assert [report.step for report in reader.reports(find_trial(experiment, "shape").id)] == [0]
 
 
 def test_failures_are_shown_as_json(experiment: RetiariiExperiment, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from retix.experiment.limits import Limits
 from retix.experiment.progress import Progress
 from retix.space import Sample
+from retix.store import Store, StoreReader
 from retix.trial import Failure, FailureKind, Reported, Trial, TrialState
 
 FAILURE = Failure(FailureKind.RAISED, "shapes [1, 2] and [/3] :smile: do not fit\nsecond line", "ValueError")
@@ -90,3 +93,39 @@ def test_no_time_is_left_when_it_is_over() -> None:
         run_three(progress)
         assert progress.summary().endswith(" left")
     assert progress.summary().endswith("best 0.9123 (trial 1)")
+
+
+def test_it_goes_on_from_a_record(tmp_path: Path) -> None:
+    """A search that is resumed counts what was done before, and the best of it; time left is by what is done now."""
+    with Store.create(tmp_path, name="x", optimize_mode="maximize", config={}, versions={}) as store:
+        for trial in (
+            make_trial(1, TrialState.SUCCEEDED, 0.5),
+            make_trial(2, TrialState.WAITING),
+            make_trial(3, TrialState.DUPLICATE, 0.5),
+            make_trial(4, TrialState.FAILED, failure=Failure(FailureKind.INVALID, "no such model")),
+        ):
+            store.add_trial(trial)
+        progress = Progress(3, True, Console(file=io.StringIO()))
+        progress.take_up(StoreReader(store.directory))
+    assert progress.summary() == "1/3 trials, 0 running, 0 failed, 1 duplicates, 1 invalid, best 0.5 (trial 1)"
+    progress.trial_changed(make_trial(2, TrialState.RUNNING))
+    assert "1 running" in progress.summary()
+    progress.trial_changed(make_trial(2, TrialState.SUCCEEDED, 0.4))
+    assert progress.summary().startswith("2/3 trials, 0 running, 0 failed, 1 duplicates, 1 invalid, best 0.5 (trial 1)")
+    assert progress.summary().endswith(" left")
+
+
+def test_another_budget() -> None:
+    """What the user sets on the way is counted down to."""
+    progress = Progress(4, True, Console(file=io.StringIO()))
+    progress.limits_changed(Limits(trials=9), 2)
+    assert progress.summary().startswith("0/9 trials")
+
+
+def test_it_holds_nothing_of_what_has_ended() -> None:
+    """So that it does not grow with the search."""
+    progress = Progress(None, True, Console(file=io.StringIO()))
+    for id in range(1, 50):
+        progress.trial_changed(make_trial(id, TrialState.RUNNING))
+        progress.trial_changed(make_trial(id, TrialState.SUCCEEDED, 0.5))
+    assert not progress._open

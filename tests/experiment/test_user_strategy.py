@@ -276,7 +276,7 @@ def test_what_it_refuses(space: ModelSpace) -> None:
     strategy = UserStrategy(Function(lambda base_model, mutators: None))
     with pytest.raises(ConfigError, match="searches a DecisionSpace"):
         strategy.start(DecisionSpace([]))
-    with pytest.raises(ConfigError, match="cannot go on where it was"):
+    with pytest.raises(ConfigError, match="takes no state"):
         strategy.load_state(strategy.state())
 
 
