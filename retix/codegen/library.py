@@ -21,7 +21,7 @@ USUAL = frozenset({"self", "torch", "nn", "F", "math"})
 """The names that no variable of ``forward`` has."""
 
 _MOST_GRAPHS = 4096
-_MOST_CALLS = 1 << 16
+_MOST_CALLS = 4096
 
 
 class OutdatedError(Exception):
