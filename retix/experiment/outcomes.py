@@ -71,7 +71,7 @@ class Outcomes:
                 self._end_attempt(trial, event.time, event.failure)
                 self._fail(entry, event.failure, event.time)
             case Cancelled():
-                self._end_attempt(trial, event.time)
+                self._end_attempt(trial, event.time, stopped=True)
                 self._end(replace(trial, state=TrialState.STOPPED, ended=event.time))
 
     def _fail(self, entry: Entry, failure: Failure, now: float) -> None:
@@ -108,7 +108,7 @@ class Outcomes:
                 continue  # an error came between a change and its record
             trial = replace(entry.trial, state=TrialState.STOPPED, ended=now, waits_for="")
             if entry.trial.state is TrialState.RUNNING:
-                self._end_attempt(trial, now)
+                self._end_attempt(trial, now, stopped=True)
             self._ledger.halt(trial)
 
     def _end(self, trial: Trial, cause: Failure | None = None) -> Trial:
@@ -149,6 +149,6 @@ class Outcomes:
         entry.trial = replace(entry.trial, **changes)  # type: ignore[arg-type]  # the names are those of its fields
         self._ledger.record(entry.trial)
 
-    def _end_attempt(self, trial: Trial, now: float, failure: Failure | None = None) -> None:
+    def _end_attempt(self, trial: Trial, now: float, failure: Failure | None = None, *, stopped: bool = False) -> None:
         if trial.started is not None:
-            self._ledger.store.end_attempt(trial.id, trial.attempts, now, failure)
+            self._ledger.store.end_attempt(trial.id, trial.attempts, now, failure, stopped=stopped)

@@ -51,6 +51,7 @@ class Attempt:
         started: When it began, in seconds since the epoch.
         ended: When it ended; None while it runs, and for one whose driver died before it could say so.
         failure: How it failed; None unless it did.
+        stopped: Whether it was stopped: by the user, or with the search.
     """
 
     trial: int
@@ -59,6 +60,7 @@ class Attempt:
     started: float
     ended: float | None = None
     failure: Failure | None = None
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

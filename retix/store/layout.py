@@ -89,12 +89,18 @@ def file_path(directory: Path, name: str) -> Path:
     return directory.joinpath(*parts)
 
 
-def make_private_directory(path: Path) -> None:
-    """Create a directory that only the user can enter, and those above it; an existing one stays as it is."""
+def make_private_directory(path: Path, *, durable: bool = True) -> None:
+    """Create a directory that only the user can enter, and those above it; an existing one stays as it is.
+
+    Args:
+        path: The directory.
+        durable: Whether to wait until its name is on the disk.
+    """
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(mode=0o700, exist_ok=True)
-        sync_directory(folder.parent)
+        if durable:
+            sync_directory(folder.parent)
 
 
 def sync_directory(path: Path) -> None:

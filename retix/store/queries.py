@@ -46,7 +46,7 @@ REPORTS = "SELECT trial, step, metrics, time FROM report WHERE trial = ? ORDER B
 STEPS = "SELECT number, kind, trial, data, time FROM step WHERE number > ? ORDER BY number LIMIT ?"
 """The steps after one."""
 
-ATTEMPTS = "SELECT trial, number, worker, started, ended, outcome FROM attempt WHERE trial = ? ORDER BY number"
+ATTEMPTS = "SELECT trial, number, worker, started, ended, outcome, stopped FROM attempt WHERE trial = ? ORDER BY number"
 """The runs of a trial."""
 
 FAILED_TRIALS = """

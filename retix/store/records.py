@@ -37,7 +37,7 @@ FIND_ORIGINAL = f"""
 """
 """The query of `Records.find_original`; its condition is that of the index ``trial_by_digest``."""
 
-_END_ATTEMPT = "UPDATE attempt SET ended = ?, outcome = ?, failure_kind = ? WHERE trial = ? AND number = ?"
+_END_ATTEMPT = "UPDATE attempt SET ended = ?, outcome = ?, failure_kind = ?, stopped = ? WHERE trial = ? AND number = ?"
 
 
 class Records(Writer):
@@ -161,7 +161,9 @@ class Records(Writer):
             row = (trial_id, number, write_text(worker), time)
             connection.execute("INSERT INTO attempt (trial, number, worker, started) VALUES (?, ?, ?, ?)", row)
 
-    def end_attempt(self, trial_id: int, number: int, time: float, failure: Failure | None = None) -> None:
+    def end_attempt(
+        self, trial_id: int, number: int, time: float, failure: Failure | None = None, *, stopped: bool = False
+    ) -> None:
         """Record how a run of a trial ended, whether the trial is run again or not.
 
         Args:
@@ -169,6 +171,7 @@ class Records(Writer):
             number: Counts its runs from 1.
             time: When it ended, in seconds since the epoch.
             failure: How it failed; None for a result, and for a run that was stopped.
+            stopped: Whether it was stopped: by the user, or with the search.
 
         Raises:
             StoreError: This run is not recorded, or has ended already.
@@ -183,7 +186,7 @@ class Records(Writer):
                     fix="begin_attempt comes first, and end_attempt once after it",
                 )
             kind = None if failure is None else str(failure.kind)
-            connection.execute(_END_ATTEMPT, (time, write_failure(failure), kind, trial_id, number))
+            connection.execute(_END_ATTEMPT, (time, write_failure(failure), kind, stopped, trial_id, number))
 
     def add_step(self, kind: StepKind, trial: int | None = None, data: Any = None) -> int:
         """Record what the strategy was asked or told; the steps in their order make it propose the same again.

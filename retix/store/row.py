@@ -121,9 +121,9 @@ def step_from_row(row: Row) -> Step:
 
 
 def attempt_from_row(row: Row) -> Attempt:
-    """The run of a trial in a row of trial, number, worker, started, ended and outcome."""
-    trial, number, worker, started, ended, outcome = row
-    return Attempt(trial, number, worker, started, ended, failure_from_text(outcome))
+    """The run of a trial in a row of trial, number, worker, started, ended, outcome and stopped."""
+    trial, number, worker, started, ended, outcome, stopped = row
+    return Attempt(trial, number, worker, started, ended, failure_from_text(outcome), bool(stopped))
 
 
 def past_config_from_row(row: Row) -> PastConfig:

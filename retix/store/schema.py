@@ -31,6 +31,7 @@ CREATE TABLE attempt (
     ended REAL,
     outcome TEXT,
     failure_kind TEXT,
+    stopped INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (trial, number)
 ) WITHOUT ROWID;
 CREATE INDEX attempt_by_failure ON attempt (failure_kind, trial) WHERE failure_kind IS NOT NULL;

@@ -235,7 +235,8 @@ class Store(Records):
         """
         path = trial_directory(self.directory, trial_id)
         with explained(path):
-            make_private_directory(path)
+            # Not durable: the database says what there is, and a resume makes the directory again.
+            make_private_directory(path, durable=False)
         return path
 
     def _refuse_commands(self, why: str) -> None:

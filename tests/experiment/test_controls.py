@@ -135,7 +135,7 @@ def test_cancel(space: ModelSpace, store: Store) -> None:
     assert "has no trial 99" in user.answers[2][1]
     assert [str(trial.state) for trial in reader.trials()] == ["succeeded", "stopped"] + ["succeeded"] * 4
     assert strategy.told[1].state is TrialState.STOPPED
-    assert [attempt.failure for attempt in reader.attempts(2)] == [None]
+    assert [(attempt.failure, attempt.stopped) for attempt in reader.attempts(2)] == [(None, True)]
 
 
 def test_a_cancelled_trial_is_not_retried(space: ModelSpace, store: Store) -> None:

@@ -25,8 +25,8 @@ def test_every_run_of_a_trial_is_kept(store: Store) -> None:
         Attempt(1, 1, "worker 1", 1.0, 2.0, LOST),
         Attempt(1, 2, "worker \\udcff", 3.0),
     ]
-    store.end_attempt(1, 2, 4.0)
-    assert StoreReader(store.directory).attempts(1)[1].ended == 4.0
+    store.end_attempt(1, 2, 4.0, stopped=True)
+    assert StoreReader(store.directory).attempts(1)[1] == Attempt(1, 2, "worker \\udcff", 3.0, 4.0, stopped=True)
 
 
 def test_a_run_begins_and_ends_once(store: Store) -> None:
