@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test check format bench golden clean
+.PHONY: run test check format bench chaos golden clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,8 +29,11 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 bench: $(STAMP)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[optuna]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[optuna,ray]' 'ray[tune]'
 	$(BIN)/python -m benchmarks
+
+chaos: $(STAMP)
+	$(BIN)/python -m tests.chaos --trials 1000 --kills 50
 
 golden: $(STAMP)
 	$(BIN)/python -m pytest -q tests/codegen tests/test_readme.py --golden

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from rich.console import Console
 
-from benchmarks import compile, edit, generated, sample, scale, symbolic, trials
+from benchmarks import compile, edit, generated, inheritance, listing, memory, sample, scale, symbolic, trials
 from benchmarks.report import Report, format_seconds
 
 BENCHMARKS: dict[str, Callable[[], Report]] = {
@@ -22,6 +22,9 @@ BENCHMARKS: dict[str, Callable[[], Report]] = {
     "scale": scale.run,
     "sample": sample.run,
     "symbolic": symbolic.run,
+    "memory": memory.run,
+    "listing": listing.run,
+    "inheritance": inheritance.run,
 }
 
 

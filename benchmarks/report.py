@@ -85,6 +85,19 @@ class Growth:
 
 
 @dataclass(frozen=True, slots=True)
+class Figures:
+    """Single findings that are no times beside others' times.
+
+    Attributes:
+        title: What they are about.
+        values: What was found, in words and with its unit, by name.
+    """
+
+    title: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a benchmark found.
 
@@ -94,7 +107,7 @@ class Report:
     """
 
     aim: str
-    tables: tuple[Comparison | Parts | Growth, ...]
+    tables: tuple[Comparison | Parts | Growth | Figures, ...]
 
     def __rich__(self) -> Group:
         tables: list[RenderableType] = [_draw(table) for table in self.tables]
@@ -116,7 +129,7 @@ def format_seconds(*seconds: float) -> str:
     return f"{' to '.join(f'{value / scale:.3g}' for value in seconds)} {unit}"
 
 
-def _draw(table: Comparison | Parts | Growth) -> Table:
+def _draw(table: Comparison | Parts | Growth | Figures) -> Table:
     match table:
         case Comparison():
             return _draw_comparison(table)
@@ -124,6 +137,8 @@ def _draw(table: Comparison | Parts | Growth) -> Table:
             return _draw_growth(table)
         case Parts():
             return _draw_parts(table)
+        case Figures():
+            return _draw_figures(table)
 
 
 def _draw_comparison(comparison: Comparison) -> Table:
@@ -162,4 +177,11 @@ def _draw_growth(growth: Growth) -> Table:
     for name, times in {**growth.seconds, **growth.asides}.items():
         ratios = [f"{ratio:.2f}" for ratio in growth.ratios(name)[1:]]
         table.add_row(name, format_seconds(times[0] / first), *ratios, f"{growth.exponent(name):.2f}")
+    return table
+
+
+def _draw_figures(figures: Figures) -> Table:
+    table = Table(figures.title, Column("found", justify="right"))
+    for name, value in figures.values.items():
+        table.add_row(name, value)
     return table

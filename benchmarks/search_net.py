@@ -8,12 +8,12 @@ import retix.nn.pytorch as nn
 
 
 class SearchNet(nn.Module):
-    """Seven decisions: 2,592 networks for images of 8x8 pixels."""
+    """Seven decisions: 6,656 networks for images of 8x8 pixels."""
 
     def __init__(self) -> None:
         super().__init__()
-        width = nn.ValueChoice([8, 12, 16, 24], label="width")
-        hidden = nn.ValueChoice([32, 64, 128], label="hidden")
+        width = nn.ValueChoice([8, 10, 12, 14, 16, 18, 20, 24], label="width")
+        hidden = nn.ValueChoice([16, 32, 48, 64, 80, 96, 112, 128], label="hidden")
         self.stem = nn.Conv2d(1, width, 3, padding=1)
         kernels = [nn.Conv2d(width, width, size, padding=size // 2) for size in (1, 3, 5)]
         self.block1 = nn.LayerChoice(kernels, label="block1")

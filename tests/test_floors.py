@@ -138,7 +138,7 @@ def test_imports_go_down_a_floor(path: Path) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_no_import_inside_a_function(path: Path) -> None:
     """Imports inside functions are for optional dependencies, and for what would make the IR slow to import."""
-    optional = {"networkx", "lightning", "fastapi", "uvicorn", "nicegui", "optuna", "ray"}
+    optional = {"networkx", "lightning", "onnx", "onnxscript", "fastapi", "uvicorn", "nicegui", "optuna", "ray"}
     for line, module, inside in imports_of(path):
         late = module.split(".")[0] in optional or (package_of(path), module) in HANDED_UP
         assert not inside or late, f"{path}:{line} imports {module} inside a function"

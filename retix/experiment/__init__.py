@@ -1,8 +1,6 @@
 """Experiments: everything below, put together."""
 
 from retix.experiment.config import RetiariiExeConfig
-from retix.experiment.earlier import Earlier, change_config, find_earlier
-from retix.experiment.ending import EndReason
 from retix.experiment.engine_config import (
     BaseEngineConfig,
     BenchmarkEngineConfig,
@@ -12,10 +10,12 @@ from retix.experiment.engine_config import (
     PyEngineConfig,
 )
 from retix.experiment.experiment import RetiariiExperiment, debug_mutated_model
-from retix.experiment.failure_policy import FailurePolicy
-from retix.experiment.folder import Folder, export_folders
+from retix.experiment.export.folder import Folder, export_folders
+from retix.experiment.export.self_check import CheckOutcome
+from retix.experiment.record.earlier import Earlier, change_config, find_earlier
 from retix.experiment.recorded import RecordedExperiment
-from retix.experiment.self_check import CheckOutcome
+from retix.experiment.search.ending import EndReason
+from retix.experiment.search.failure_policy import FailurePolicy
 from retix.experiment.training_service import RayService, TrainingService
 from retix.experiment.user_mutators import DecisionMutator, evaluator_mutators
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from retix.experiment.config import RetiariiExeConfig
-from retix.experiment.limits import Limits
-from retix.experiment.listener import Listener
+from retix.experiment.search.limits import Limits
+from retix.experiment.search.listener import Listener
 from retix.experiment.user_strategy import UserStrategy
 from retix.strategy import BaseStrategy, Strategy
 from retix.trial import Reported, Trial, TrialState

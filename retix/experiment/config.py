@@ -19,7 +19,7 @@ from pydantic import (
 
 from retix.errors import ConfigError
 from retix.experiment.engine_config import ExecutionEngineConfig, read_engine
-from retix.experiment.failure_policy import FailurePolicy, read_policies
+from retix.experiment.search.failure_policy import FailurePolicy, read_policies
 from retix.experiment.settings import Duration, Ignored, NotNegative, Positive, Settings, Size, only
 from retix.experiment.training_service import AnyService, Platform, RayService, TrainingService, read_service
 from retix.trial import FailureKind

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from retix.execution import building
-from retix.experiment.recorded_model import SOURCE_FILE
+from retix.experiment.record.recorded_model import SOURCE_FILE
 from retix.model_space import ModelSpace
 
 

@@ -18,12 +18,12 @@ from retix.experiment.arguments import check_mutators, check_strategy, choose_mo
 from retix.experiment.base import read_base
 from retix.experiment.config import RetiariiExeConfig
 from retix.experiment.debugging import evaluate_here
-from retix.experiment.earlier import Earlier, change_config, find_earlier
 from retix.experiment.engine_config import ExecutionEngineConfig
 from retix.experiment.engines import make_engine
-from retix.experiment.exporting import find_export
+from retix.experiment.export.exporting import find_export
 from retix.experiment.interrupt import deferred_interrupt
 from retix.experiment.plan import make_plan, set_log_level
+from retix.experiment.record.earlier import Earlier, change_config, find_earlier
 from retix.experiment.recorded import RecordedExperiment
 from retix.experiment.session import Session, open_store
 from retix.model_space import ModelSpace

@@ -13,11 +13,11 @@ import torch
 
 from retix.experiment.adapting import adapt_strategy
 from retix.experiment.config import RetiariiExeConfig
-from retix.experiment.earlier import Earlier
-from retix.experiment.failure_policy import FailurePolicy
-from retix.experiment.limits import Limits
-from retix.experiment.listener import Listener
-from retix.experiment.recording import describe_search, describe_space, describe_strategy
+from retix.experiment.record.earlier import Earlier
+from retix.experiment.record.recording import describe_search, describe_space, describe_strategy
+from retix.experiment.search.failure_policy import FailurePolicy
+from retix.experiment.search.limits import Limits
+from retix.experiment.search.listener import Listener
 from retix.experiment.sending import EvaluatorSender
 from retix.model_space import ModelSpace
 from retix.store import OptimizeMode

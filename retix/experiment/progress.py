@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from retix.experiment.limits import Limits
+from retix.experiment.search.limits import Limits
 from retix.store import StoreReader
 from retix.trial import FailureKind, Reported, Trial, TrialState
 

@@ -9,9 +9,9 @@ from typing import Any, Literal
 from retix.dashboard import Page
 from retix.errors import ConfigError, StoreError
 from retix.experiment.config import RetiariiExeConfig
-from retix.experiment.exporting import find_export
-from retix.experiment.folder import Folder, export_folders
-from retix.experiment.recorded_model import RecordedModels
+from retix.experiment.export.exporting import find_export
+from retix.experiment.export.folder import Folder, export_folders
+from retix.experiment.record.recorded_model import RecordedModels
 from retix.model_space import ModelSpace
 from retix.space import Sample
 from retix.store import (

@@ -8,14 +8,14 @@ from contextlib import AbstractContextManager, nullcontext
 from retix.dashboard import start as start_page
 from retix.execution import Engine
 from retix.experiment.adapting import closing_strategy
-from retix.experiment.earlier import Earlier
-from retix.experiment.ending import EndReason
-from retix.experiment.listener import Listeners
 from retix.experiment.plan import Plan, list_versions
 from retix.experiment.progress import Progress
-from retix.experiment.recording import find_weights
-from retix.experiment.search import Search
-from retix.experiment.weight_keeper import WeightKeeper
+from retix.experiment.record.earlier import Earlier
+from retix.experiment.record.recording import find_weights
+from retix.experiment.search.ending import EndReason
+from retix.experiment.search.listener import Listeners
+from retix.experiment.search.loop import Search
+from retix.experiment.search.weight_keeper import WeightKeeper
 from retix.store import ExperimentState, Store, StoreReader
 
 _ENDS = {EndReason.STOPPED: ExperimentState.STOPPED, EndReason.FAILURES: ExperimentState.FAILED}

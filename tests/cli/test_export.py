@@ -10,7 +10,7 @@ import numpy
 import pytest
 from safetensors.torch import load_file
 
-from retix.experiment.seeding import seed_of_trial
+from retix.experiment.search.seeding import seed_of_trial
 from retix.space import Sample
 from retix.store import Store
 from retix.trial import Trial, TrialState

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from retix.execution import Engine
-from retix.experiment.search import EndReason
+from retix.experiment.search.loop import EndReason
 from retix.space import Sample
 from retix.store import StoreReader
 from retix.strategy import Strategy

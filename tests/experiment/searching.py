@@ -11,8 +11,8 @@ import torch
 
 from retix.evaluator import FunctionalEvaluator
 from retix.execution import Engine
-from retix.experiment.search import Limits, Search
-from retix.experiment.weight_keeper import WeightKeeper
+from retix.experiment.search.loop import Limits, Search
+from retix.experiment.search.weight_keeper import WeightKeeper
 from retix.model_space import ModelSpace
 from retix.recipe import dumps
 from retix.space import Sample

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from retix.execution import InlineEngine, LocalEngine
-from retix.experiment.search import EndReason, Limits
+from retix.experiment.search.loop import EndReason, Limits
 from retix.store import Store
 from retix.strategy import GridSearch, Random, Strategy
 from retix.trial import Proposal, Trial, TrialState

@@ -18,7 +18,7 @@ from retix import FunctionalEvaluator, Mutator, RetiariiExeConfig, RetiariiExper
 from retix.errors import ConfigError, InvalidMutation
 from retix.execution import InlineEngine
 from retix.experiment import debug_mutated_model
-from retix.experiment.search import EndReason, Limits
+from retix.experiment.search.loop import EndReason, Limits
 from retix.ir import Model
 from retix.model_space import ModelSpace
 from retix.space import constraint

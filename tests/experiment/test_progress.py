@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from retix.experiment.limits import Limits
 from retix.experiment.progress import Progress
+from retix.experiment.search.limits import Limits
 from retix.space import Sample
 from retix.store import Store, StoreReader
 from retix.trial import Failure, FailureKind, Reported, Trial, TrialState

@@ -1,0 +1,1 @@
+"""Models of an experiment, taken out of it and checked."""
