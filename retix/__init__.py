@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from retix.compat import DebugEvaluator
     from retix.errors import IllegalGraphError, InvalidMutation
     from retix.evaluator import Evaluator, FunctionalEvaluator, report_final_result, report_intermediate_result
-    from retix.experiment import RetiariiExeConfig, RetiariiExperiment, debug_mutated_model
+    from retix.experiment import (
+        FailurePolicy,
+        RayService,
+        RecordedExperiment,
+        RetiariiExeConfig,
+        RetiariiExperiment,
+        TrainingService,
+        debug_mutated_model,
+    )
     from retix.experiment.user_strategy import (
         budget_exhausted,
         is_stopped_exec,
@@ -35,6 +43,7 @@ _HOMES = {
     "DebugEvaluator": "retix.compat",
     "Edge": "retix.ir",
     "Evaluator": "retix.evaluator",
+    "FailurePolicy": "retix.experiment",
     "FunctionalEvaluator": "retix.evaluator",
     "Graph": "retix.ir",
     "IllegalGraphError": "retix.errors",
@@ -46,9 +55,12 @@ _HOMES = {
     "Mutator": "retix.mutation",
     "Node": "retix.ir",
     "Operation": "retix.ir",
+    "RayService": "retix.experiment",
+    "RecordedExperiment": "retix.experiment",
     "RetiariiExeConfig": "retix.experiment",
     "RetiariiExperiment": "retix.experiment",
     "Sampler": "retix.mutation",
+    "TrainingService": "retix.experiment",
     "basic_unit": "retix.recipe",
     "budget_exhausted": "retix.experiment.user_strategy",
     "constraint": "retix.space",
@@ -73,6 +85,7 @@ __all__ = [
     "DebugEvaluator",
     "Edge",
     "Evaluator",
+    "FailurePolicy",
     "FunctionalEvaluator",
     "Graph",
     "IllegalGraphError",
@@ -84,9 +97,12 @@ __all__ = [
     "Mutator",
     "Node",
     "Operation",
+    "RayService",
+    "RecordedExperiment",
     "RetiariiExeConfig",
     "RetiariiExperiment",
     "Sampler",
+    "TrainingService",
     "basic_unit",
     "budget_exhausted",
     "constraint",

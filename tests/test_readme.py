@@ -13,6 +13,7 @@ from tests.test_floors import FLOORS
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 SPACES = ROOT / "docs" / "spaces.md"
+RUNNING = ROOT / "docs" / "running.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 
 
@@ -42,9 +43,18 @@ def test_page_on_spaces(tmp_path: Path, request: pytest.FixtureRequest) -> None:
         assert said == happened
 
 
+def test_page_on_running(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Every block of the page on running a search runs, and prints what the page says; ``--golden`` writes it anew."""
+    printed = run_blocks(RUNNING, tmp_path)
+    if request.config.getoption("golden", default=False):
+        refresh(RUNNING, printed)
+    for said, happened in pair(RUNNING, printed):
+        assert said == happened
+
+
 def test_kinds_of_blocks() -> None:
-    """Both pages have no block of Python that a reader would take for one that runs, and that is not run."""
-    kinds = {kind for page in (README, SPACES) for kind, _ in read_blocks(page)}
+    """The pages have no block of Python that a reader would take for one that runs, and that is not run."""
+    kinds = {kind for page in (README, SPACES, RUNNING) for kind, _ in read_blocks(page)}
     assert kinds <= {"python", "python printed", "text"}
 
 
