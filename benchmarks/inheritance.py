@@ -4,9 +4,10 @@ Measured: regularized evolution over the networks of `benchmarks.digits_net` on 
 of five seeds, by `RetiariiExperiment` on two workers, in deterministic order. On one side every network starts from
 random weights and is trained for `FRESH` steps. On the other, ``RegularizedEvolution(inherit_weights=True)``, children
 start from their parents' weights, and every network, the first population included, is trained for `INHERITED` steps:
-what a line has learned adds up. Children begin at half the learning rate. Nothing else differs: same space, seeds,
-batches, schedule, population. Both sides may spend the same number of steps, so that the one that inherits has more,
-shorter trials.
+what a line has learned adds up. Nothing else differs: same space, seeds, batches, learning rate, population. Both sides
+may spend the same number of steps, so that the one that inherits has more, shorter trials. `FRESH` is too little for a
+network to converge, as it is where searches rate networks by a short training; where every network is trained until
+it has converged, and a few good ones are soon found, there is less to be saved, or nothing.
 
 Counted: the training steps of all trials, failed ones in full, in the order of trials, until the best accuracy so far
 reached a goal. Networks that were trained before cost nothing on either side. There are two goals. For each seed: the
@@ -14,7 +15,7 @@ best accuracy that the search without inheritance reaches with all of its steps;
 all seeds: the median of those; it takes out the luck of single networks, and what is compared is the median of steps
 over the seeds. Where a goal is never reached, that is said, and counts as infinite.
 
-The accuracy that a search goes by is that of two fifths of the images. Since it is the best of many, the accuracy of
+The accuracy that a search goes by is that of one fifth of the images. Since it is the best of many, the accuracy of
 the same network on another fifth, which no search saw, stands beside it.
 
 Aim: by both ways to look at it, at most half of the steps.
@@ -46,7 +47,7 @@ FRESH = 120
 INHERITED = 30
 BATCH = 32
 POPULATION = 8
-BUDGET = 32 * FRESH
+BUDGET = 40 * FRESH
 WORKERS = 2
 
 AIM = "with inheritance, the same accuracy takes at most half of the training steps, over 5 seeds"
@@ -119,7 +120,7 @@ def follow(trials: Sequence[Trial], steps: int) -> Course:
     ran = [trial for trial in trials if trial.state is not TrialState.DUPLICATE]
     leaders = list(accumulate(ran, _choose))
     return Course(
-        tuple(int(cost) for cost in accumulate(trial.metrics.get("steps", steps) for trial in ran)),
+        tuple(steps * count for count in range(1, len(ran) + 1)),
         tuple(trial.metrics.get("default", 0.0) for trial in leaders),
         tuple(trial.metrics.get("unseen", 0.0) for trial in leaders),
     )
