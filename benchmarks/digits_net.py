@@ -13,7 +13,7 @@ from torch import Tensor
 
 import retix.nn.pytorch as nn
 
-RATE = 1e-2
+RATE = 1e-3
 
 
 class Block(nn.Module):
@@ -58,7 +58,7 @@ def train(model_class: Callable[[], torch.nn.Module], steps: int, batch: int) ->
 
     Args:
         model_class: Builds the network.
-        steps: How many steps to train for, in one cycle of the learning rate.
+        steps: How many steps to train for.
         batch: Images per step.
 
     Returns:
@@ -67,7 +67,6 @@ def train(model_class: Callable[[], torch.nn.Module], steps: int, batch: int) ->
     images = load_images()
     model = model_class()
     optimizer = torch.optim.Adam(model.parameters(), RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps + 1)
     for _ in range(steps):
         picked = torch.randint(images.known.shape[1], (batch,))
         shift = torch.randint(len(images.known), (batch,))
@@ -75,7 +74,6 @@ def train(model_class: Callable[[], torch.nn.Module], steps: int, batch: int) ->
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         optimizer.step()
-        schedule.step()
     model.eval()
     return {"default": _rate(model, *images.rated), "unseen": _rate(model, *images.unseen)}
 

@@ -1,13 +1,13 @@
 """What a search saves whose children start from their parents' weights.
 
 Measured: regularized evolution over the networks of `benchmarks.digits_net` on scikit-learn's digits, twice with each
-of five seeds, by `RetiariiExperiment` on two workers, in deterministic order. On one side every network starts from
-random weights and is trained for `FRESH` steps. On the other, ``RegularizedEvolution(inherit_weights=True)``, children
-start from their parents' weights, and every network, the first population included, is trained for `INHERITED` steps:
-what a line has learned adds up. Nothing else differs: same space, seeds, batches, learning rate, population. Both sides
-may spend the same number of steps, so that the one that inherits has more, shorter trials. `FRESH` is too little for a
-network to converge, as it is where searches rate networks by a short training; where every network is trained until
-it has converged, and a few good ones are soon found, there is less to be saved, or nothing.
+of five seeds, by `RetiariiExperiment` on two workers, in deterministic order. Every trial of either side is trained for
+the same `STEPS`, with the same constant learning rate; on one side every network starts from random weights, on the
+other, ``RegularizedEvolution(inherit_weights=True)``, children start from their parents'. Nothing else differs: same
+space, seeds, batches, population, budget. The length is such that one trial alone does not train a network to its end,
+as is usual in a search: what a line of parents has learned adds up. Where a schedule is tuned so that a network
+converges within one trial, little or nothing is saved, and a rate that is high anew in each trial undoes what was
+inherited.
 
 Counted: the training steps of all trials, failed ones in full, in the order of trials, until the best accuracy so far
 reached a goal. Networks that were trained before cost nothing on either side. There are two goals. For each seed: the
@@ -15,8 +15,8 @@ best accuracy that the search without inheritance reaches with all of its steps;
 all seeds: the median of those; it takes out the luck of single networks, and what is compared is the median of steps
 over the seeds. Where a goal is never reached, that is said, and counts as infinite.
 
-The accuracy that a search goes by is that of one fifth of the images. Since it is the best of many, the accuracy of
-the same network on another fifth, which no search saw, stands beside it.
+The accuracy that a search goes by is that of one fifth of the images. Since it is the best of many, the accuracy of the
+same network on another fifth, which no search saw, stands beside it.
 
 Aim: by both ways to look at it, at most half of the steps.
 """
@@ -43,11 +43,10 @@ from retix.strategy import RegularizedEvolution
 from retix.trial import Trial, TrialState
 
 SEEDS = range(5)
-FRESH = 120
-INHERITED = 30
+STEPS = 120
 BATCH = 32
-POPULATION = 8
-BUDGET = 40 * FRESH
+POPULATION = 5
+TRIALS = 40
 WORKERS = 2
 
 AIM = "with inheritance, the same accuracy takes at most half of the training steps, over 5 seeds"
@@ -100,19 +99,18 @@ def run_pair(directory: Path, seed: int) -> tuple[Course, Course]:
 
 def _search(directory: Path, seed: int, *, inherit: bool) -> Course:
     """Search; what a user would see in the terminal goes nowhere."""
-    steps = INHERITED if inherit else FRESH
-    evaluator = FunctionalEvaluator(train, steps=steps, batch=BATCH)
+    evaluator = FunctionalEvaluator(train, steps=STEPS, batch=BATCH)
     strategy = RegularizedEvolution(
         population_size=POPULATION, sample_size=4, mutation_prob=0, seed=seed, inherit_weights=inherit
     )
     experiment = RetiariiExperiment(DigitsNet(), evaluator, [], strategy, example_inputs=torch.randn(2, 1, 10, 10))
-    config = RetiariiExeConfig("local", max_trial_number=BUDGET // steps, trial_concurrency=WORKERS)
+    config = RetiariiExeConfig("local", max_trial_number=TRIALS, trial_concurrency=WORKERS)
     config.experiment_working_directory = directory
     config.deterministic = True
     config.keep_weights = 0
     with contextlib.redirect_stdout(io.StringIO()):
         experiment.run(config)
-    return follow(experiment.trials(), steps)
+    return follow(experiment.trials(), STEPS)
 
 
 def follow(trials: Sequence[Trial], steps: int) -> Course:
@@ -143,6 +141,6 @@ def describe(fresh: Course, heir: Course) -> str:
     reached = "never" if math.isinf(cost) else f"{cost:,.0f} steps"
     return (
         f"{goal:.2%} after {fresh.find_cost(goal):,.0f} steps without, {reached} with: {compare(fresh, heir):.2f}; "
-        f"on unseen images {fresh.unseen[-1]:.2%}; after all {BUDGET:,} steps with: "
+        f"on unseen images {fresh.unseen[-1]:.2%}; after all {TRIALS * STEPS:,} steps with: "
         f"{heir.best[-1]:.2%}, on unseen images {heir.unseen[-1]:.2%}"
     )

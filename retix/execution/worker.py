@@ -26,6 +26,7 @@ from retix.execution.kernel import die_with_parent, offer_to_memory_killer
 from retix.execution.liveness import watch_driver
 from retix.execution.log_file import trim_logs
 from retix.execution.message import Beginning, Over, Ready, Welcome
+from retix.execution.possession import possessing
 from retix.execution.runner import run_job
 from retix.execution.streams import flush_streams, redirect_streams
 from retix.trial import Event, Job, Started
@@ -83,6 +84,12 @@ class Worker:
         sys.path[:] = self._welcome.path
         sys.argv[:] = self._welcome.arguments
         os.chdir(self._welcome.directory)
+        with possessing(job.directory):
+            self._evaluate(job)
+        # Trainers and models refer to each other; their memory is needed by the next trial.
+        gc.collect()
+
+    def _evaluate(self, job: Job) -> None:
         redirect_streams(job.directory)
         self._heart.tell(Beginning(job.trial, job.directory, job.time_limit, job.memory_limit, job.log_limit))
         self._send(Started(job.trial, f"local:{self._process}", time.time()))
@@ -94,8 +101,6 @@ class Worker:
             trim_logs(job.directory, job.log_limit)
         self._heart.tell(Over())
         self._send(outcome)
-        # Trainers and models refer to each other; their memory is needed by the next trial.
-        gc.collect()
 
     def _send(self, message: Event | Ready) -> None:
         # A trial may report from threads, or from a child that it forked, in which the lock may be held for ever.

@@ -12,7 +12,7 @@ from typing import Any
 
 from retix.store import ExperimentState, StoreReader
 from retix.store.layout import DATABASE
-from retix.trial import FailureKind, Trial, TrialState
+from retix.trial import Failure, FailureKind, Trial, TrialState
 from tests.chaos.attack import Attack
 from tests.chaos.deeds import KINDS, choose_deed, choose_metric, key_of
 from tests.chaos.driver import LOG_LIMIT, WORKERS, Plan
@@ -107,6 +107,13 @@ def _judge_trial(trial: Trial, reader: StoreReader, plan: Plan, verdict: Verdict
     verdict.problems += [f"trial {trial.id} ({deed}): {problem}" for problem in problems]
 
 
+def _is_inflicted(failure: Failure | None) -> bool:
+    """Whether an attack explains a failure; one on a child of the trial's comes out as an error of the trial."""
+    if failure is None:
+        return False
+    return failure.kind in _INFLICTED or "died with <Signals.SIGKILL" in failure.message
+
+
 def _find_problems(trial: Trial, key: int, deed: str, lines: list[dict[str, Any]], verdict: Verdict) -> list[str]:
     """What is wrong about the end of a trial."""
     kind = trial.failure.kind if trial.failure else None
@@ -118,7 +125,7 @@ def _find_problems(trial: Trial, key: int, deed: str, lines: list[dict[str, Any]
             problems.append(f"it carries the result of another: {dict(trial.metrics)}")
         if not any(line["what"] == "end" for line in lines):
             problems.append("it succeeded, and never came to its end")
-    elif kind in _INFLICTED and kind is not KINDS.get(deed):
+    elif _is_inflicted(trial.failure) and kind is not KINDS.get(deed):
         verdict.inflicted.append(trial.id)
     elif kind is None or kind is not KINDS.get(deed):
         problems.append(f"it is {trial.state}: {trial.failure.message if trial.failure else 'no failure'}")
