@@ -14,7 +14,7 @@ import torch
 from retix.experiment.adapting import adapt_strategy
 from retix.experiment.config import RetiariiExeConfig
 from retix.experiment.record.earlier import Earlier
-from retix.experiment.record.recording import describe_search, describe_space, describe_strategy
+from retix.experiment.record.recording import describe_search, describe_space
 from retix.experiment.search.failure_policy import FailurePolicy
 from retix.experiment.search.limits import Limits
 from retix.experiment.search.listener import Listener
@@ -105,8 +105,6 @@ def make_plan(
     files = {} if earlier is not None else {**describe_space(space), **describe_search(space, strategy)}
     adapted, listeners = adapt_strategy(strategy, config)
     adapted.start(space)
-    if earlier is None:
-        files |= describe_strategy(adapted)
     record = {**config.to_json(), "strategy": type(strategy).__name__, "seed": getattr(strategy, "seed", None)}
     return Plan(space, adapted, listeners, evaluator, config, mode, record, files)
 

@@ -33,9 +33,6 @@ SEARCH_FILE = "search.json"
 PICKLE_FILE = "search.pkl"
 """The space, its evaluator and the strategy, pickled. Only a resume reads it."""
 
-STRATEGY_FILE = "strategy.json"
-"""The state of the strategy before it was first asked."""
-
 
 def describe_space(space: ModelSpace) -> dict[str, bytes]:
     """The files that record a space, by name; none of them holds code."""
@@ -76,11 +73,6 @@ def describe_search(space: ModelSpace, strategy: Strategy | BaseStrategy) -> dic
     except RecipeError as error:
         document["problem"] = error.what
     return {**files, SEARCH_FILE: json.dumps(document).encode()}
-
-
-def describe_strategy(strategy: Strategy) -> dict[str, bytes]:
-    """The file that records where a strategy begins; call it when the strategy was started, and before it is asked."""
-    return {STRATEGY_FILE: json.dumps(strategy.state()).encode()}
 
 
 def find_weights(url: str | None, directory: Path) -> str:
