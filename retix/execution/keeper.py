@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -204,17 +205,7 @@ class Keeper:
         job = self._job
         if job is not None and job.log_limit is not None:
             trim_logs(job.directory, job.log_limit)
-        last = Ended(
-            ended.cause,
-            job.trial if job is not None else None,
-            self._reap(),
-            ended.memory,
-            ended.processes,
-            ended.silence,
-            ended.is_stopped,
-            ended.has_memory_run_out,
-            ended.stacks,
-        )
+        last = replace(ended, trial=job.trial if job is not None else None, status=self._reap())
         with contextlib.suppress(OSError):
             self._driver.send(last)
 
