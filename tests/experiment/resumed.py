@@ -25,6 +25,7 @@ import retix.nn.pytorch as nn
 from retix import FunctionalEvaluator, RetiariiExeConfig, RetiariiExperiment, report_intermediate_result
 from retix.execution import Engine, InlineEngine
 from retix.execution.api import budget_exhausted, submit_models, wait_models
+from retix.experiment.search.replay import STRATEGY_FILE
 from retix.store import Store, StoreReader, list_ids
 from retix.strategy import BaseStrategy, GridSearch, Random, RegularizedEvolution, Strategy
 from retix.trial import Event, Job
@@ -218,7 +219,8 @@ def run_to_the_end(root: Path, name: str, pair: bool, how: str) -> dict[str, Any
         found["state"] = str(reader.info().state)
         found["samples"] = [trial.sample.to_json() for trial in trials]
         found["ends"] = [[str(trial.state), trial.metric, trial.parent] for trial in trials]
-        found["seed"] = json.loads((reader.directory / "strategy.json").read_text())["seed"]
+        first = reader.directory / STRATEGY_FILE  # a strategy of NNI's kind has no state
+        found["seed"] = json.loads(first.read_text())["seed"] if first.exists() else None
     return found
 
 
