@@ -28,7 +28,9 @@ class TrialState(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     STOPPED = "stopped"
-    """Ended from outside: by the user, by the end of the run, or by early stopping."""
+    """Ended from outside: by the user, or by the end of the run."""
+    PRUNED = "pruned"
+    """Ended by early stopping; it carries what it reported last."""
     DUPLICATE = "duplicate"
     """Makes the same network as an earlier trial, whose result it carries; it was not run."""
 
@@ -36,6 +38,16 @@ class TrialState(StrEnum):
     def is_final(self) -> bool:
         """Whether nothing can change any more."""
         return self not in (TrialState.WAITING, TrialState.RUNNING)
+
+
+class Verdict(StrEnum):
+    """How a trial goes on that has reported an intermediate result."""
+
+    GO_ON = "go_on"
+    STOP = "stop"
+    """It ends, with what it has reported."""
+    PAUSE = "pause"
+    """It keeps a checkpoint, gives its slot back, and may go on later."""
 
 
 class FailureKind(StrEnum):
@@ -116,7 +128,9 @@ class Trial:
         id: Counts from 1 within an experiment, in the order of proposals.
         sample: The model.
         state: What became of it.
-        metrics: The final result by name; empty unless it succeeded or duplicates one that did.
+        metrics: The final result by name, with the measures of its model that needed no training. Of one that was
+            pruned or is paused, the last intermediate result, as far as it is finite; of another that waits or runs,
+            what is known of its model without training.
         digest: Equal for trials that make the same network; None where none was made.
         parent: The id of the trial it descends from.
         duplicate_of: The id of the trial whose result it carries.
@@ -127,6 +141,7 @@ class Trial:
         attempts: How often it was given to a worker.
         inherit: Whether it starts from its parent's weights.
         waits_for: Why it has not begun yet, in words; empty unless it waits.
+        steps: How many intermediate results its metrics follow from: of a pruned trial, how far it came.
     """
 
     id: int
@@ -143,6 +158,7 @@ class Trial:
     attempts: int = 0
     inherit: bool = False
     waits_for: str = ""
+    steps: int = 0
 
     @property
     def metric(self) -> float | None:
@@ -195,6 +211,10 @@ class Job:
         weights: Where the trained weights go; None to keep none.
         inheritance: What it takes over from its parent, or None.
         seed: Seeds Python, numpy and torch before the model is built; None leaves them as they are.
+        asks: Whether each intermediate result is answered by a `Verdict`, which the trial waits for.
+        checkpoint: Where the trial keeps its own state when it is paused, in its directory; None if it never is.
+        first_step: How many intermediate results it has reported before it was paused; it goes on from its checkpoint,
+            or begins anew, without reporting those again, if there is none.
     """
 
     trial: int
@@ -208,6 +228,9 @@ class Job:
     weights: WeightsAddress | None = None
     inheritance: Inheritance | None = None
     seed: int | None = None
+    asks: bool = False
+    checkpoint: Path | None = None
+    first_step: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +244,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """The evaluator reported an intermediate result; ``step`` counts from 0."""
+    """The evaluator reported an intermediate result; ``step`` counts from 0.
+
+    If the job asks, the trial waits until it is answered.
+    """
 
     trial: int
     step: int
@@ -255,7 +281,22 @@ class Cancelled:
     time: float
 
 
-Event: TypeAlias = Started | Reported | Finished | Failed | Cancelled
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """The trial ended because its last report was answered by a verdict other than to go on.
+
+    Attributes:
+        trial: The trial's id.
+        verdict: ``STOP``, or ``PAUSE``: its checkpoint is whole then.
+        time: When, in seconds since the epoch.
+    """
+
+    trial: int
+    verdict: Verdict
+    time: float
+
+
+Event: TypeAlias = Started | Reported | Finished | Failed | Cancelled | Halted
 
 
 def read_metric(metric: Any) -> dict[str, float]:

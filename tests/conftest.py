@@ -1,0 +1,9 @@
+"""What holds for every test, and for the processes that tests start."""
+
+from __future__ import annotations
+
+import os
+
+# Two tests run at a time, and their networks are tiny: more threads than one wait for each other more than they
+# compute. Set before anyone imports torch.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
