@@ -23,6 +23,7 @@ from retix.space.expression import (
 )
 from retix.space.formula import ALWAYS, AllOf, Answered, AnyOf, Explainer, Formula, Holds, Includes, find_labels
 from retix.space.guard import Guard
+from retix.space.limited_space import LimitedSpace
 from retix.space.nasbench101 import takes_part, vertex_width
 from retix.space.propositions import Course, KnownAnswers, Network, Proposition, Question, Test, UnansweredError
 from retix.space.reading import read_sample
@@ -55,6 +56,7 @@ __all__ = [
     "Includes",
     "Known",
     "KnownAnswers",
+    "LimitedSpace",
     "Network",
     "Pick",
     "Proposition",

@@ -561,7 +561,11 @@ def expression_from_json(data: Any) -> Expression:
 
 
 def _to_json(argument: Any) -> Any:
-    return argument.to_json() if isinstance(argument, Expression) else {"value": freeze(argument)}
+    if isinstance(argument, Expression):
+        return argument.to_json()
+    if callable(argument) and (name := function_name(argument)) is not None:
+        return {"apply": "import", "to": [{"value": name.replace(":", ".")}]}
+    return {"value": freeze(argument)}
 
 
 def _from_json(data: Any) -> Any:

@@ -52,6 +52,18 @@ class SearchSpace(ABC):
         """
         return True
 
+    def measure(self, sample: Sample, name: str) -> float:
+        """What is known of the model of ``sample`` without training it, by the name of a measure: ``parameters``, say.
+
+        Raises:
+            SpaceError: The space has no such measure.
+        """
+        raise SpaceError(
+            f"{type(self).__name__} cannot measure {name!r}",
+            why="it has samples, but no models",
+            fix="search a ModelSpace, or override `measure`",
+        )
+
     @property
     def size(self) -> int | None:
         """The exact number of samples, or None where it cannot be counted without walking them all."""
