@@ -32,6 +32,7 @@ from retix.nn.pytorch.repeat import Repeat
 from retix.nn.pytorch.scriptable import install
 from retix.nn.pytorch.select_inputs import SelectInputs
 from retix.nn.pytorch.value_choice import ValueChoice
+from retix.nn.pytorch.value_range import ValueRange
 from retix.space import Expression as ValueChoiceX
 
 ChoiceOf = ValueChoiceX
@@ -57,6 +58,7 @@ __all__ = [
     "SelectInputs",
     "ValueChoice",
     "ValueChoiceX",
+    "ValueRange",
     "constraints_of",
     "construction_decisions",
     "decisions_of",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,8 +21,8 @@ class ValueChoice(Chosen, metaclass=Settling):
     It computes like a number: ``ValueChoice([16, 32]) * 2`` is a value that follows the choice.
 
     Args:
-        candidates: Numbers, strings, booleans, None, lists or dicts of them; or classes and functions, which go by
-            their names in samples.
+        candidates: Numbers, strings, booleans, None, lists or dicts of them; or classes and functions, also with
+            arguments by `functools.partial`, which go by their names in samples.
         prior: The weight of each candidate in random draws.
         label: Choices of one label are made together; by default the place where the value is first used.
 
@@ -129,6 +130,9 @@ def _name_objects(candidates: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _name(candidate: Any) -> str:
+    if isinstance(candidate, functools.partial):  # its own repr may hold an address, which no other process knows
+        keywords = [f"{name}={_name(value)}" for name, value in candidate.keywords.items()]
+        return f"{_name(candidate.func)}({', '.join([*map(_name, candidate.args), *keywords])})"
     if not callable(candidate):
         return repr(candidate)
     try:

@@ -61,8 +61,17 @@ def test_every_name_of_torch_is_there() -> None:
     own = {
         *("Asked", "AutoActivation", "CONTAINERS", "Cell", "ChoiceOf", "ChosenInputs", "InputChoice", "LabelBook"),
         *("LayerChoice", "ModelParameterChoice", "Mutable", "NasBench101Cell", "NasBench201Cell", "Placeholder"),
-        *("Repeat", "SelectInputs", "ValueChoice", "ValueChoiceX", "constraints_of", "construction_decisions"),
-        *("decisions_of", "dependents_of", "find_labels", "fix", "fixed_arch", "list_inputs", "no_fixed_arch"),
+        *("Repeat", "SelectInputs", "ValueChoice", "ValueChoiceX", "ValueRange", "constraints_of"),
+        *(
+            "construction_decisions",
+            "decisions_of",
+            "dependents_of",
+            "find_labels",
+            "fix",
+            "fixed_arch",
+            "list_inputs",
+            "no_fixed_arch",
+        ),
     }
     assert set(nn.__all__) - set(public_names()) == own
     assert len(nn.__all__) == len(set(nn.__all__))
