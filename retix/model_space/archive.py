@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from retix.errors import RecipeError
+from retix.measures import Measure
 from retix.mutation import Mutator
-from retix.recipe import Recipe, import_name, importable_name
+from retix.recipe import Recipe, import_name, importable_name, recipe_of
 
 _VALUES = 4096
 """Integers of an example input are kept up to so many; of others only shape and type."""
@@ -67,6 +68,35 @@ def read_mutator(data: Mapping[str, Any]) -> Mutator:
     vars(mutator).update(Recipe.from_json({"recipe": "builtins.dict", "args": [], "kwargs": data["attributes"]}).kwargs)
     vars(mutator).setdefault("_run", None)
     return mutator
+
+
+def write_measure(measure: Measure) -> dict[str, Any]:
+    """A measure of the user's as JSON values.
+
+    Raises:
+        RecipeError: Its class cannot be imported, or an argument cannot be written.
+    """
+    recipe = recipe_of(measure)
+    try:
+        if recipe is None:
+            raise RecipeError("it does not remember how it was made")
+        return recipe.to_json()
+    except RecipeError as error:
+        raise RecipeError(
+            f"the measure {measure.name!r} cannot be written as JSON: {error.what}",
+            why=error.why,
+            fix="define its class in a module of its own, with plain values as arguments",
+        ) from error
+
+
+def read_measure(data: Mapping[str, Any]) -> Measure:
+    """The measure that `write_measure` wrote.
+
+    Raises:
+        RecipeError: Its class cannot be imported.
+    """
+    measure: Measure = Recipe.from_json(data).build()
+    return measure
 
 
 def write_inputs(value: Any) -> Any:

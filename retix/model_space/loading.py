@@ -5,8 +5,9 @@ from __future__ import annotations
 import linecache
 import tempfile
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -36,6 +37,21 @@ def build_from_source(
     if base is not None:
         _take_weights(model, source, base)
     return model
+
+
+def load_source(source: Source, files: Mapping[str, bytes] | None = None) -> Callable[[], torch.nn.Module]:
+    """What makes the model that a source defines, as often as it is called, without a trace of it being kept.
+
+    Args:
+        source: What a space wrote.
+        files: What the source reads beside itself.
+    """
+    if files:
+        return lambda: build_from_source(source, files=files)
+    names: dict[str, Any] = {"__name__": "retix_model"}
+    exec(compile(source.text, f"<generated {source.entry}>", "exec"), names)
+    make: Callable[[], torch.nn.Module] = names[source.entry]
+    return make
 
 
 def _take_weights(model: torch.nn.Module, source: Source, base: torch.nn.Module) -> None:

@@ -7,6 +7,8 @@ import hashlib
 import json
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, Self
 
 import torch
@@ -15,10 +17,13 @@ from retix.codegen import Source
 from retix.errors import ConfigError, ConversionError, MutationError, SpaceError
 from retix.evaluator import Evaluator, OpenEvaluator
 from retix.ir import Model
+from retix.measures import Making, Measure, Measurer
 from retix.model_space.archive import (
     read_inputs,
+    read_measure,
     read_mutator,
     write_inputs,
+    write_measure,
     write_mutator,
     write_origin,
     write_recipe,
@@ -26,12 +31,12 @@ from retix.model_space.archive import (
 from retix.model_space.engine import Engine
 from retix.model_space.graph_engine import GraphEngine
 from retix.model_space.listing import merge, write_html, write_table
-from retix.model_space.loading import build_from_source
+from retix.model_space.loading import build_from_source, load_source
 from retix.model_space.origin import Origin, read_origin
 from retix.model_space.python_engine import PythonEngine, check_sample
 from retix.mutation import MutationSpace, Mutator, SpaceDecision
 from retix.recipe import Recipe, recipe_of
-from retix.space import Constraint, DepthFirst, Pick, Sample, SearchSpace, expression_from_json
+from retix.space import Constraint, DepthFirst, Expression, Pick, Sample, SearchSpace, expression_from_json
 
 VERSION = 1
 
@@ -67,6 +72,7 @@ class ModelSpace(SearchSpace):
             themselves.
         engine: ``graph``, ``py``, or ``auto``: by Python if the model cannot be captured. NNI's ``base`` means
             ``graph``.
+        measures: Further measures, see `measure`; one that is named like a built-in one takes its place.
 
     Attributes:
         evaluator: The evaluator, made with the first answer of each of its choices; None without one.
@@ -74,7 +80,7 @@ class ModelSpace(SearchSpace):
 
     Raises:
         ConversionError: The base model cannot be captured.
-        ConfigError: There is no such engine, or the Python engine is to apply mutators.
+        ConfigError: There is no such engine, the Python engine is to apply mutators, or two measures have one name.
         RecipeError: The base model cannot be built again, where it has to be.
         SpaceError: Choices contradict each other.
     """
@@ -88,11 +94,14 @@ class ModelSpace(SearchSpace):
         *,
         constraints: Iterable[Constraint] = (),
         engine: EngineName = "auto",
+        measures: Iterable[Measure] = (),
     ) -> None:
         if engine not in ("auto", "graph", "base", "py"):
             raise ConfigError(f"there is no engine {engine!r}", fix="use 'auto', 'graph' or 'py'")
         self.reason: str | None = None
+        self._given_inputs = example_inputs
         self._set_evaluator(evaluator)
+        self._measurer = Measurer(measures, evaluator)
         self._constraints = tuple(constraints)
         self._origin = read_origin(base_model)
         if example_inputs is None and evaluator is not None and engine != "py":
@@ -152,8 +161,8 @@ class ModelSpace(SearchSpace):
 
     @property
     def example_inputs(self) -> Any:
-        """What the base model was captured with, if it was traced; else what the evaluator gives, or None."""
-        captured = self._engine.example_inputs if isinstance(self._engine, GraphEngine) else None
+        """What the base model was captured with, or else what was given or the evaluator gives; None without any."""
+        captured = self._engine.example_inputs if isinstance(self._engine, GraphEngine) else self._given_inputs
         return self.evaluator.example_inputs() if captured is None and self.evaluator is not None else captured
 
     @property
@@ -227,7 +236,7 @@ class ModelSpace(SearchSpace):
         """
         whole = Sample(sample)
         network = self._engine.digest(whole)
-        settings = {path: repr(expression.evaluate(whole)) for path, expression in self._extras.items()}
+        settings = {path: _describe_setting(expression, whole) for path, expression in self._extras.items()}
         if not settings:
             return network
         return hashlib.blake2b(json.dumps([network, settings]).encode(), digest_size=16).hexdigest()
@@ -237,6 +246,66 @@ class ModelSpace(SearchSpace):
             return self.digest(sample)
         except MutationError:
             return sample.key  # there is no network to tell apart by
+
+    # -- what is known without training -------------------------------------------------------------------------
+
+    @property
+    def measures(self) -> Mapping[str, Measure]:
+        """Every measure of the space by its name, see `measure`."""
+        return MappingProxyType(self._measurer.measures)
+
+    def knows_measure(self, name: str) -> bool:
+        """Whether `measure` takes that name; nothing is computed."""
+        return name in self._measurer.measures
+
+    def measure(self, sample: Mapping[str, Any], name: str) -> float:
+        """What is known of the model of a sample without training it.
+
+        ``parameters``, ``flops`` (per sample, one forward), ``memory`` (bytes for training with one sample),
+        ``latency`` (seconds for the example inputs on the CPU), the zero-cost proxies ``synflow``, ``naswot``,
+        ``grad_norm`` and ``zico``, and the space's own measures. Proxies look at the first training batches of the
+        evaluator, or else at noise, and draw a model's weights from a fixed seed.
+
+        A network is measured once; another sample that makes the same network gets the same answer.
+
+        Raises:
+            SpaceError: There is no measure of that name, or the sample does not fit the space.
+            MutationError: A mutator failed.
+            ProfileError: The model cannot be built, or cannot be run on the inputs.
+            ConfigError: The device of a `Latency` is not there.
+        """
+        _ = self._measurer.find(name)
+        return self._measurer.measure(self._network(sample), name, lambda: self._describe(sample))
+
+    def remember(self, sample: Mapping[str, Any], name: str, value: float) -> None:
+        """Take ``value`` for what `measure` finds, such as the latency that was measured when a search began.
+
+        Raises:
+            SpaceError: There is no measure of that name, or the sample does not fit the space.
+            MutationError: A mutator failed.
+        """
+        _ = self._measurer.find(name)
+        self._measurer.remember(self._network(sample), name, float(value))
+
+    def keep_measurements(self, path: Path) -> None:
+        """Keep in a file what might come out otherwise another time, such as latencies, and take what it has of them.
+
+        An experiment does so in its directory: a search that is resumed has to see the values that it saw before.
+
+        Args:
+            path: The file, which need not exist; what is measured from now on is added to it.
+
+        Raises:
+            StoreError: It cannot be read or written.
+        """
+        self._measurer.keep(path)
+
+    def _network(self, sample: Mapping[str, Any]) -> str:
+        """The digest of a sample's network, however it is trained."""
+        return self._engine.digest(Sample(sample))
+
+    def _describe(self, sample: Mapping[str, Any]) -> Making:
+        return Making(self.name, load_source(self.source(sample), self.files), self.example_inputs)
 
     # -- the models ---------------------------------------------------------------------------------------------
 
@@ -309,6 +378,7 @@ class ModelSpace(SearchSpace):
         space = copy.copy(self)
         space._set_evaluator(evaluator)
         space._engine = self._engine.with_extras(space._extras)
+        space._measurer = Measurer(self._measurer.own, evaluator)
         return space
 
     # -- JSON ---------------------------------------------------------------------------------------------------
@@ -330,9 +400,11 @@ class ModelSpace(SearchSpace):
             "reason": self.reason,
             "extras": {path: expression.to_json() for path, expression in self._extras.items()},
             "constraints": [rule.to_json() for rule in self._constraints],
+            "measures": [write_measure(measure) for measure in self._measurer.own],
         }
         if not isinstance(self._engine, GraphEngine):
-            return {**data, "recipe": write_recipe(self._origin.recipe, self.name)}
+            inputs = write_inputs(self._given_inputs)
+            return {**data, "recipe": write_recipe(self._origin.recipe, self.name), "example_inputs": inputs}
         data["mutators"] = [write_mutator(mutator) for mutator in self._engine.mutators]
         if self._engine.space.has_decisions:
             inputs = write_inputs(self._engine.example_inputs)
@@ -358,9 +430,11 @@ class ModelSpace(SearchSpace):
             )
         space = cls.__new__(cls)
         space.reason = data["reason"]
+        space._given_inputs = read_inputs(data.get("example_inputs"))
         space._set_evaluator(evaluator)
         space._extras = {path: expression_from_json(item) for path, item in data["extras"].items()}
         space._constraints = tuple(Constraint.from_json(item) for item in data["constraints"])
+        space._measurer = Measurer(map(read_measure, data.get("measures", ())), evaluator)
         space._origin = _read_origin(data)
         space._engine = space._restore_engine(data)
         return space
@@ -398,6 +472,15 @@ class ModelSpace(SearchSpace):
             f"constraint: {r}" for r in (self._constraints if variants.has_decisions else variants.first.constraints)
         ]
         return facts
+
+
+def _describe_setting(expression: Expression, sample: Sample) -> str:
+    """What an evaluator's choice comes to, alike in every process."""
+    text = repr(expression.evaluate(sample))
+    if " at 0x" not in text:
+        return text
+    # A function has no text but its address: the answers tell it from others.
+    return json.dumps({d.label: sample[d.label] for d in expression.decisions() if d.label in sample})
 
 
 def _read_origin(data: Mapping[str, Any]) -> Origin:
