@@ -42,20 +42,6 @@ UNAVAILABLE: dict[str, tuple[str, str]] = {
     **{f"retix.strategy.oneshot.{name}": _ONE_SHOT for name in ("DARTS", "ENAS", "GumbelDARTS", "Proxyless")},
     "retix.strategy.oneshot.RandomOneShot": _ONE_SHOT,
     **{
-        f"retix.strategy.{name}": (
-            "TPE is not built yet",
-            "use retix.strategy.RegularizedEvolution(), which learns from results too, or Random()",
-        )
-        for name in ("TPE", "TPEStrategy", "tpe_strategy.TPE", "tpe_strategy.TPEStrategy")
-    },
-    **{
-        f"retix.strategy.{name}": (
-            "search by reinforcement learning is not built",
-            "use retix.strategy.RegularizedEvolution(), which needs no policy network",
-        )
-        for name in ("PolicyBasedRL", "rl.PolicyBasedRL")
-    },
-    **{
         f"retix.oneshot.pytorch.{name}": _ONE_SHOT
         for name in (
             *("DartsLightningModule", "EnasLightningModule", "GumbelDartsLightningModule", "ProxylessLightningModule"),

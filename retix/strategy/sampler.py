@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeAlias
 
-from retix.errors import SpaceError
+from retix.errors import RetixError, SpaceError
 from retix.space import Sample, SearchSpace
 from retix.strategy.unexplored import Unexplored
 
@@ -42,6 +43,7 @@ class Sampler:
         self._limit = limit
         self._unexplored = Unexplored()
         self._seen: set[str] = set()
+        self._open: set[str] = set()
         self._has_accepted = False
         self._has_permitted = False
 
@@ -61,7 +63,7 @@ class Sampler:
             sample = unexplored.draw(space, rng)
             if sample is None:
                 break
-            if self.accept(space, sample):
+            if self._accept(space, sample):
                 return sample
         if self._has_accepted:
             return None
@@ -75,24 +77,49 @@ class Sampler:
 
     def accept(self, space: SearchSpace, sample: Sample) -> bool:
         """Whether ``sample`` may be proposed; if so, its network counts as proposed from now on."""
+        is_accepted = self._accept(space, sample)
+        if is_accepted and self._dedup:
+            self._unexplored.close(space, sample)
+        return is_accepted
+
+    def _accept(self, space: SearchSpace, sample: Sample) -> bool:
         if not space.permits(sample):
             return False
         self._has_permitted = True
         if self._filter is not None and not self._filter(sample):
             return False
         if self._dedup:
-            network = hashlib.blake2b(space.fingerprint(sample).encode(), digest_size=16).hexdigest()
+            network = _shorten(space.fingerprint(sample))
             if network in self._seen:
                 return False
             self._seen.add(network)
+            self._open.add(_shorten(sample.key))
         self._has_accepted = True
         return True
+
+    def note(self, space: SearchSpace, sample: Sample) -> None:
+        """A trial of ``sample`` was told; if it was proposed by somebody else, its network shall not come again."""
+        if not self._dedup:
+            return
+        key = _shorten(sample.key)
+        if key in self._open:
+            self._open.discard(key)
+            return
+        # What belongs to another space, as the trials of an earlier search may, cannot come here.
+        with suppress(RetixError):
+            self._unexplored.close(space, sample)
+            self._seen.add(_shorten(space.fingerprint(sample)))
+            # A space of which others have tried all that is permitted is no space that refuses everything.
+            if space.permits(sample):
+                self._has_permitted = True
+                self._has_accepted |= self._filter is None or self._filter(sample)
 
     def state(self) -> dict[str, Any]:
         """What was drawn and accepted, as JSON values."""
         return {
             "unexplored": self._unexplored.state(),
             "seen": sorted(self._seen),
+            "open": sorted(self._open),
             "has_accepted": self._has_accepted,
         }
 
@@ -100,4 +127,9 @@ class Sampler:
         """Go on from what `state` returned."""
         self._unexplored.load_state(state["unexplored"])
         self._seen = set(state["seen"])
+        self._open = set(state["open"])
         self._has_accepted = state["has_accepted"]
+
+
+def _shorten(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from retix.errors import ConfigError
+from retix.objective import Objectives
 from retix.space import SearchSpace
 from retix.trial import Proposal, Trial
 
@@ -18,10 +19,12 @@ class Strategy(ABC):
 
     The contract, which one test suite holds for every strategy:
 
-    - `start` comes first. After it, `ask` and `tell` come in whatever order trials begin and end.
-    - Proposals are numbered 1, 2, 3, ... in the order of `ask`, and every proposal gets a number. `tell` brings the
-      number back as ``Trial.id``; ``Proposal.parent`` only ever names a number that was told. If the proposal is to
-      inherit its parent's weights, the parent was among `possible_parents` before `ask`.
+    - `aim` says what the search is after, if that is more than the metric ``default``; then comes `start`. After it,
+      `ask` and `tell` come in whatever order trials begin and end.
+    - `tell` brings a trial with the sample of a proposal and an id, which says nothing but which trial it is. Each is
+      told once. A strategy is also told of trials that it has not proposed: a user's, those of an earlier search, or of
+      another strategy in the same one. ``Proposal.parent`` only ever names an id that was told or observed. If the
+      proposal is to inherit its parent's weights, the parent was among `possible_parents` before `ask`.
     - A strategy never sleeps, polls, submits or measures time, and sees no graph, model or engine. It meets the space
       by ``space.walk`` alone, so that conditions and decisions invented on the way need no code here, and it
       recognises equal networks by ``space.fingerprint``.
@@ -39,7 +42,26 @@ class Strategy(ABC):
     def __init__(self, seed: int | None = None) -> None:
         self.seed = secrets.randbits(32) if seed is None else seed
         self.rng = random.Random(self.seed)
+        self.objectives = Objectives()
         self._space: SearchSpace | None = None
+
+    @property
+    def is_multi_objective(self) -> bool:
+        """Whether it can search for several objectives at once; the base class cannot."""
+        return False
+
+    def aim(self, objectives: Objectives) -> None:
+        """Take what the search is after; called before `start`, by whoever runs the search.
+
+        Raises:
+            ConfigError: There are several objectives, and the strategy is for one.
+        """
+        if len(objectives) > 1 and not self.is_multi_objective:
+            raise ConfigError(
+                f"{type(self).__name__} searches for one objective, and there are {len(objectives)}",
+                fix="use NSGA2, RegularizedEvolution, Random or GridSearch, or make the others limits",
+            )
+        self.objectives = objectives
 
     @property
     def space(self) -> SearchSpace:
@@ -93,6 +115,15 @@ class Strategy(ABC):
                 f"trial {trial.id} was told to {type(self).__name__} while it is {trial.state}",
                 fix="tell a trial once it has succeeded, failed, been stopped or been found a duplicate",
             )
+
+    def observe(self, trial: Trial) -> None:
+        """Learn how far a trial has come that early stopping has paused; it may go on, and is told when it has ended.
+
+        Args:
+            trial: Waiting, with the metrics of its last intermediate result, and their number in ``trial.steps``. A
+                trial that is paused again is observed again. The base class learns nothing.
+        """
+        return
 
     @property
     def inherits_weights(self) -> bool:

@@ -1,5 +1,5 @@
-"""The names that NNI's users import from ``nni.retiarii.strategy.tpe_strategy``. They are not built yet."""
+"""Tree-structured Parzen estimation, at the path that NNI's users type."""
 
 from retix.door import open_door
 
-__getattr__ = open_door(__name__)
+__getattr__ = open_door(__name__, TPE="retix.strategy.optuna", TPEStrategy="retix.strategy.renamed")

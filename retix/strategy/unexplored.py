@@ -58,6 +58,28 @@ class Unexplored:
         self._close(branch, trail)
         return sample
 
+    def close(self, space: SearchSpace, sample: Sample) -> None:
+        """Count ``sample`` as drawn, wherever it came from.
+
+        Raises:
+            SpaceError: It is no sample of the space.
+        """
+        trail: list[tuple[str, int]] = []
+        branch = _ROOT
+
+        def pick(decision: Decision) -> Choice:
+            nonlocal branch
+            if decision.label not in sample:
+                raise SpaceError(f"{sample} does not answer the choice {decision.label!r}")
+            choice = decision.check(sample[decision.label])
+            trail.append((branch, decision.size))
+            branch = _descend(branch, choice)
+            return choice
+
+        space.walk(pick)
+        if branch not in self._closed and not any(above in self._closed for above, _ in trail):
+            self._close(branch, trail)
+
     def _draw_open(self, decision: Decision, branch: str, rng: random.Random) -> tuple[Choice, str]:
         """Draw an answer that leads into an open branch; return it with the branch."""
         for _ in range(_DRAWS):

@@ -23,7 +23,8 @@ from retix import (
     model_wrapper,
 )
 from retix.recipe import dumps
-from retix.strategy import RegularizedEvolution
+from retix.strategy import RegularizedEvolution, TPEStrategy
+from retix.testing import make_conditional_space, make_flat_space, search
 from retix.trial import Trial, TrialState
 
 
@@ -181,3 +182,17 @@ def test_notebooks_send_what_is_needed() -> None:
     notebook.table = random.Random(0).randbytes(1_000_000)
     exec("factor = 3\ndef score(model_cls):\n    return factor\n", notebook.__dict__)
     assert len(dumps(FunctionalEvaluator(notebook.score))) < 10_000
+
+
+def test_tpe_maximises() -> None:
+    """It always minimised, could not be told otherwise, and trained the same networks again and again."""
+    space = make_conditional_space()
+    strategy = TPEStrategy(seed=0)
+    strategy.start(space)
+    samples = [proposal.sample for proposal in search(strategy, lambda sample: float(sample.get("kernel", 0)), 12)]
+    assert len(set(samples)) == len(samples) == space.size
+    assert strategy.optimize_mode == "maximize"
+    learned = TPEStrategy(seed=0)
+    learned.start(make_flat_space(3))
+    sums = [sum(p.sample.values()) for p in search(learned, lambda sample: float(sum(sample.values())), 24)]
+    assert sum(sums[-12:]) > sum(sums[:12]) + 6

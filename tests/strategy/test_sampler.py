@@ -76,3 +76,26 @@ def test_the_limit_ends_a_draw_without_proof() -> None:
     found = [sample for sample in answers if sample is not None]
     assert len(found) == StackSpace.networks
     assert None in answers[:-1]
+
+
+def test_what_others_tried_does_not_come() -> None:
+    """Samples of others are noted, one's own cost nothing, and what belongs to another space is passed over."""
+    sampler, space, rng = Sampler(dedup=True), StackSpace(), random.Random(0)
+    foreign = Sample({"depth": 1, "channels0": 2, "colour": 0})
+    for sample in (foreign, Sample({"other": 1}), Sample({"depth": 1, "channels0": 9, "colour": 0})):
+        sampler.note(space, sample)
+    own = sampler.draw(space, rng)
+    assert own is not None
+    sampler.note(space, own)
+    rest = list(iter(lambda: sampler.draw(space, rng), None))
+    networks = {space.fingerprint(sample) for sample in [own, *rest]}
+    assert len(networks) == len(rest) + 1 == StackSpace.networks - 1
+    assert space.fingerprint(foreign) not in networks
+
+
+def test_a_space_that_others_tried_out_is_no_error() -> None:
+    """If all there is came from others, there is nothing to propose, and nobody refused anything."""
+    sampler, space = Sampler(dedup=True), make_flat_space(1, 1)
+    sampler.note(space, Sample({"d0": 0}))
+    assert sampler.draw(space, random.Random(0)) is None
+    assert sampler.exhausted

@@ -94,3 +94,25 @@ def test_fickle_spaces_are_reported() -> None:
     space.candidates = (sample["fickle"],)
     with pytest.raises(SpaceError, match="every answer to the choice 'fickle' was tried"):
         unexplored.draw(space, rng)
+
+
+@settings(deadline=None, max_examples=40)  # a busy machine is no failure
+@given(decision_spaces(), st.integers(0, 99))
+def test_closed_samples_do_not_come(space: DecisionSpace, seed: int) -> None:
+    """Samples that were closed, some twice, are not drawn; all others are, once."""
+    unexplored, rng = Unexplored(), random.Random(seed)
+    closed = [space.walk(lambda d: d.draw(rng)) for _ in range(3)]
+    for sample in [*closed, closed[0]]:
+        unexplored.close(space, sample)
+    drawn = list(iter(lambda: unexplored.draw(space, rng), None))
+    assert len(drawn) == len(set(drawn))
+    assert set(drawn) == list_samples(space) - set(closed)
+
+
+def test_foreign_samples_are_not_closed() -> None:
+    """A sample that lacks an answer, or has one that there is not, is refused, and leaves nothing behind."""
+    unexplored, space = Unexplored(), make_flat_space(2, 2)
+    for sample in (Sample({"d0": 0}), Sample({"d0": 0, "d1": 2})):
+        with pytest.raises(SpaceError, match="does not answer the choice 'd1'"):
+            unexplored.close(space, sample)
+    assert unexplored.state() == Unexplored().state()
