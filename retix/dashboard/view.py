@@ -20,7 +20,7 @@ td { overflow-wrap: anywhere; }
 .number { text-align: right; white-space: nowrap; }
 .done, .succeeded { color: #17692f; }
 .failed { color: #b3261e; }
-.interrupted, .paused, .stopped { color: #8a5a00; }
+.interrupted, .paused, .stopped, .pruned { color: #8a5a00; }
 """
 """The page's style sheet."""
 
@@ -89,6 +89,8 @@ def _render_trial(trial: Trial) -> str:
     state = _render_state(trial.state)
     if trial.duplicate_of is not None:
         state += f" of {trial.duplicate_of}"
+    if trial.state is TrialState.PRUNED:
+        state += f" after {trial.steps} result{'' if trial.steps == 1 else 's'}"
     if trial.failure is not None:
         state += f": {_escape(trial.failure.message)}"
     if trial.state is TrialState.WAITING and trial.waits_for:

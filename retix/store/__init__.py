@@ -3,6 +3,7 @@
 from retix.store.command import Command, send_command, wait_for_answer
 from retix.store.database import JournalMode
 from retix.store.document import describe_experiment, describe_trial
+from retix.store.front import find_best, find_front, read_objectives
 from retix.store.info import ExperimentInfo, ExperimentState, OptimizeMode
 from retix.store.journal import Attempt, CommandAnswer, FailureCount, PastConfig, Step, StepKind
 from retix.store.listing import list_experiments, list_ids, read_experiment
@@ -31,10 +32,13 @@ __all__ = [
     "check_private",
     "describe_experiment",
     "describe_trial",
+    "find_best",
+    "find_front",
     "list_experiments",
     "list_ids",
     "read_experiment",
     "read_holder",
+    "read_objectives",
     "send_command",
     "wait_for_answer",
 ]

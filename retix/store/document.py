@@ -28,6 +28,7 @@ def describe_trial(trial: Trial) -> dict[str, Any]:
         "attempts": trial.attempts,
         "inherit": trial.inherit,
         "waits_for": trial.waits_for,
+        "steps": trial.steps,
     }
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
-from retix.trial import Failure, FailureKind
+from retix.trial import Failure, FailureKind, Verdict
 
-StepKind: TypeAlias = Literal["ask", "tell", "enqueue", "halt", "requeue"]
+StepKind: TypeAlias = Literal["ask", "tell", "enqueue", "halt", "requeue", "pause", "promote"]
 """What happened in a search, in the order in which its strategy saw it.
 
 - ``ask``: the strategy was asked for a proposal.
@@ -16,6 +16,8 @@ StepKind: TypeAlias = Literal["ask", "tell", "enqueue", "halt", "requeue"]
 - ``enqueue``: a user's own sample was put in.
 - ``halt``: a trial was stopped because the search ended.
 - ``requeue``: a search that goes on took such a trial up again.
+- ``pause``: early stopping paused a trial, and the strategy observed how far it had come.
+- ``promote``: a paused trial goes on.
 """
 
 STEP_KINDS: tuple[StepKind, ...] = get_args(StepKind)
@@ -52,6 +54,7 @@ class Attempt:
         ended: When it ended; None while it runs, and for one whose driver died before it could say so.
         failure: How it failed; None unless it did.
         stopped: Whether it was stopped: by the user, or with the search.
+        verdict: How early stopping ended it; None unless it did.
     """
 
     trial: int
@@ -61,6 +64,7 @@ class Attempt:
     ended: float | None = None
     failure: Failure | None = None
     stopped: bool = False
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,10 +43,15 @@ COUNTS = "SELECT state, count(*) FROM trial GROUP BY state"
 REPORTS = "SELECT trial, step, metrics, time FROM report WHERE trial = ? ORDER BY id"
 """The intermediate results of a trial."""
 
+ALL_REPORTS = "SELECT id, trial, step, metrics, time FROM report WHERE id > ? ORDER BY id LIMIT ?"
+"""The intermediate results of all trials, beyond one."""
+
 STEPS = "SELECT number, kind, trial, data, time FROM step WHERE number > ? ORDER BY number LIMIT ?"
 """The steps after one."""
 
-ATTEMPTS = "SELECT trial, number, worker, started, ended, outcome, stopped FROM attempt WHERE trial = ? ORDER BY number"
+ATTEMPTS = """
+    SELECT trial, number, worker, started, ended, outcome, stopped, verdict FROM attempt WHERE trial = ? ORDER BY number
+"""
 """The runs of a trial."""
 
 FAILED_TRIALS = """

@@ -32,8 +32,8 @@ from retix.store.row import (
 from retix.store.schema import check_version, show_as_current
 from retix.trial import FailureKind, Reported, Trial, TrialState
 
-# Steps that are read at once: a reader of all of them keeps nobody waiting and holds little.
-_STEPS = 1000
+# Rows that are read at once: a reader of all of them keeps nobody waiting and holds little.
+_PAGE = 1000
 
 # Seconds to wait for the driver where it and its readers wait for each other.
 _PATIENCE = 30.0
@@ -114,6 +114,13 @@ class StoreReader:
         """The intermediate results of a trial in the order they came; empty for a trial that has none."""
         return [report_from_row(row) for row in self._rows(queries.REPORTS, trial_id)]
 
+    def all_reports(self) -> Iterator[Reported]:
+        """The intermediate results of all trials in the order they came; read bit by bit, as `steps` are."""
+        after = 0
+        while rows := self._rows(queries.ALL_REPORTS, after, _PAGE):
+            yield from (report_from_row(row[1:]) for row in rows)
+            after = rows[-1][0]
+
     def attempts(self, trial_id: int) -> list[Attempt]:
         """Every run of a trial in the order they began, also those that were lost or tried again."""
         return [attempt_from_row(row) for row in self._rows(queries.ATTEMPTS, trial_id)]
@@ -124,7 +131,7 @@ class StoreReader:
         Args:
             after: The number of the last step to leave out.
         """
-        while rows := self._rows(queries.STEPS, after, _STEPS):
+        while rows := self._rows(queries.STEPS, after, _PAGE):
             yield from map(step_from_row, rows)
             after = rows[-1][0]
 

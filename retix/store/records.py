@@ -22,7 +22,7 @@ from retix.store.row import (
     write_text,
 )
 from retix.store.writer import Writer
-from retix.trial import Failure, Trial, TrialState
+from retix.trial import Failure, Trial, TrialState, Verdict
 
 _COLUMNS = ", ".join(TRIAL_COLUMNS)
 _PLACES = ", ".join("?" * len(TRIAL_COLUMNS))
@@ -37,7 +37,9 @@ FIND_ORIGINAL = f"""
 """
 """The query of `Records.find_original`; its condition is that of the index ``trial_by_digest``."""
 
-_END_ATTEMPT = "UPDATE attempt SET ended = ?, outcome = ?, failure_kind = ?, stopped = ? WHERE trial = ? AND number = ?"
+_END_ATTEMPT = """
+    UPDATE attempt SET ended = ?, outcome = ?, failure_kind = ?, stopped = ?, verdict = ? WHERE trial = ? AND number = ?
+"""
 
 
 class Records(Writer):
@@ -162,7 +164,14 @@ class Records(Writer):
             connection.execute("INSERT INTO attempt (trial, number, worker, started) VALUES (?, ?, ?, ?)", row)
 
     def end_attempt(
-        self, trial_id: int, number: int, time: float, failure: Failure | None = None, *, stopped: bool = False
+        self,
+        trial_id: int,
+        number: int,
+        time: float,
+        failure: Failure | None = None,
+        *,
+        stopped: bool = False,
+        verdict: Verdict | None = None,
     ) -> None:
         """Record how a run of a trial ended, whether the trial is run again or not.
 
@@ -172,6 +181,7 @@ class Records(Writer):
             time: When it ended, in seconds since the epoch.
             failure: How it failed; None for a result, and for a run that was stopped.
             stopped: Whether it was stopped: by the user, or with the search.
+            verdict: How early stopping ended it; None unless it did.
 
         Raises:
             StoreError: This run is not recorded, or has ended already.
@@ -186,7 +196,8 @@ class Records(Writer):
                     fix="begin_attempt comes first, and end_attempt once after it",
                 )
             kind = None if failure is None else str(failure.kind)
-            connection.execute(_END_ATTEMPT, (time, write_failure(failure), kind, stopped, trial_id, number))
+            row = (time, write_failure(failure), kind, stopped, verdict and str(verdict), trial_id, number)
+            connection.execute(_END_ATTEMPT, row)
 
     def add_step(self, kind: StepKind, trial: int | None = None, data: Any = None) -> int:
         """Record what the strategy was asked or told; the steps in their order make it propose the same again.

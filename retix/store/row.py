@@ -11,12 +11,12 @@ from retix.errors import StoreError
 from retix.space import Sample
 from retix.store.info import OptimizeMode
 from retix.store.journal import Attempt, CommandAnswer, PastConfig, Step
-from retix.trial import Failure, Reported, Trial, TrialState
+from retix.trial import Failure, Reported, Trial, TrialState, Verdict
 
 TRIAL_COLUMNS = (
     *("id", "sample", "state", "metrics", "cost", "digest"),
     *("parent", "duplicate_of", "failure", "created", "started", "ended"),
-    *("failure_kind", "attempts", "inherit", "waits_for"),
+    *("failure_kind", "attempts", "inherit", "waits_for", "steps"),
 )
 """The columns of `trial_to_row`."""
 
@@ -73,6 +73,7 @@ def trial_to_row(trial: Trial, mode: OptimizeMode) -> Row:
         trial.attempts,
         int(trial.inherit),
         write_text(trial.waits_for),
+        trial.steps,
     )
 
 
@@ -100,6 +101,7 @@ def trial_from_row(row: Row) -> Trial:
         attempts=data["attempts"],
         inherit=bool(data["inherit"]),
         waits_for=data["waits_for"],
+        steps=data["steps"],
     )
 
 
@@ -121,9 +123,10 @@ def step_from_row(row: Row) -> Step:
 
 
 def attempt_from_row(row: Row) -> Attempt:
-    """The run of a trial in a row of trial, number, worker, started, ended, outcome and stopped."""
-    trial, number, worker, started, ended, outcome, stopped = row
-    return Attempt(trial, number, worker, started, ended, failure_from_text(outcome), bool(stopped))
+    """The run of a trial in a row of trial, number, worker, started, ended, outcome, stopped and verdict."""
+    trial, number, worker, started, ended, outcome, stopped, verdict = row
+    failure = failure_from_text(outcome)
+    return Attempt(trial, number, worker, started, ended, failure, bool(stopped), verdict and Verdict(verdict))
 
 
 def past_config_from_row(row: Row) -> PastConfig:

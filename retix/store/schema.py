@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from retix.errors import StoreError
 
-VERSION = 2
+VERSION = 3
 """The version of the tables, held in the database as ``PRAGMA user_version``."""
 
 _RECORDS = """
@@ -32,6 +32,7 @@ CREATE TABLE attempt (
     outcome TEXT,
     failure_kind TEXT,
     stopped INTEGER NOT NULL DEFAULT 0,
+    verdict TEXT,
     PRIMARY KEY (trial, number)
 ) WITHOUT ROWID;
 CREATE INDEX attempt_by_failure ON attempt (failure_kind, trial) WHERE failure_kind IS NOT NULL;
@@ -88,7 +89,8 @@ CREATE TABLE trial (
     failure_kind TEXT,
     attempts INTEGER NOT NULL DEFAULT 0,
     inherit INTEGER NOT NULL DEFAULT 0,
-    waits_for TEXT NOT NULL DEFAULT ''
+    waits_for TEXT NOT NULL DEFAULT '',
+    steps INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX trial_by_state ON trial (state);
 CREATE INDEX trial_by_cost ON trial (cost, id) WHERE state = 'succeeded' AND cost IS NOT NULL;
@@ -110,13 +112,26 @@ CREATE INDEX trial_by_failure ON trial (failure_kind, state, id) WHERE failure_k
 CREATE INDEX trial_by_digest ON trial (digest, id) WHERE digest IS NOT NULL AND duplicate_of IS NULL;
 """
 
+_JOURNAL_OF_2 = _JOURNAL.replace("    verdict TEXT,\n", "")
+
+_FROM_2_TO_3 = """
+ALTER TABLE trial ADD COLUMN steps INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN verdict TEXT;
+"""
+
 _VIEW_OF_1 = """
 CREATE TEMP VIEW trial AS SELECT *,
     json_extract(failure, '$.kind') AS failure_kind,
     started IS NOT NULL AS attempts,
     0 AS inherit,
-    '' AS waits_for
+    '' AS waits_for,
+    0 AS steps
 FROM main.trial;
+"""
+
+_VIEW_OF_2 = """
+CREATE TEMP VIEW trial AS SELECT *, 0 AS steps FROM main.trial;
+CREATE TEMP VIEW attempt AS SELECT *, NULL AS verdict FROM main.attempt;
 """
 
 
@@ -149,12 +164,17 @@ def check_version(connection: sqlite3.Connection, where: str) -> int:
 
 def _migrate_1(connection: sqlite3.Connection) -> None:
     """To version 2: journal, runs of a trial, commands, earlier settings; and what a trial waits for."""
-    run_script(connection, _FROM_1_TO_2 + _JOURNAL)
+    run_script(connection, _FROM_1_TO_2 + _JOURNAL_OF_2)
+
+
+def _migrate_2(connection: sqlite3.Connection) -> None:
+    """To version 3: how far trials came that early stopping ended, and how it ended their runs."""
+    run_script(connection, _FROM_2_TO_3)
 
 
 _Migration: TypeAlias = Callable[[sqlite3.Connection], None]
 
-MIGRATIONS: dict[int, _Migration] = {1: _migrate_1}
+MIGRATIONS: dict[int, _Migration] = {1: _migrate_1, 2: _migrate_2}
 """What makes a version the next one."""
 
 
@@ -186,6 +206,8 @@ def show_as_current(connection: sqlite3.Connection, version: int) -> None:
     """
     if version < 2:
         run_script(connection, _VIEW_OF_1 + _JOURNAL.replace("CREATE TABLE", "CREATE TEMP TABLE"))
+    elif version < 3:
+        run_script(connection, _VIEW_OF_2)
 
 
 def run_script(connection: sqlite3.Connection, script: str) -> None:

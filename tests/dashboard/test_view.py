@@ -79,3 +79,5 @@ def test_a_trial_is_a_row() -> None:
     assert "7duplicate of 30.123457width=16" in text
     assert "none yet" in text
     assert "The latest 1 of 5 trials." in text
+    pruned = Trial(8, Sample({"width": 16}), TrialState.PRUNED, {"default": 0.5}, steps=3)
+    assert "8pruned after 3 results0.5width=16" in Tags(render_page(status(), [pruned])).text

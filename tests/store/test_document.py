@@ -28,6 +28,7 @@ def test_a_trial_is_strict_json() -> None:
         "attempts": 0,
         "inherit": False,
         "waits_for": "",
+        "steps": 0,
     }
 
 

@@ -20,6 +20,7 @@ from retix.store import (
     read_experiment,
 )
 from retix.store.queries import (
+    ALL_REPORTS,
     ATTEMPTS,
     BEST,
     COUNTS,
@@ -125,6 +126,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     PAGES_IN_STATE["oldest"]: ("succeeded", FIRST["oldest"], 20, 0),
     PAGES_IN_STATE["newest"]: ("succeeded", FIRST["newest"], 20, 0),
     REPORTS: (1,),
+    ALL_REPORTS: (0, 20),
     STEPS: (0, 20),
     ATTEMPTS: (1,),
     FIND_ORIGINAL: ("digest",),

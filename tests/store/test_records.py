@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from retix.errors import StoreError
 from retix.space import Sample
 from retix.store import Attempt, FailureCount, Store, StoreReader
-from retix.trial import Failure, FailureKind, Trial, TrialState
+from retix.trial import Failure, FailureKind, Trial, TrialState, Verdict
 
 WAITING = Trial(1, Sample({"conv": "0"}), created=10.0, digest="0a")
 STOPPED = replace(WAITING, state=TrialState.STOPPED, started=11.0, ended=12.0)
@@ -27,6 +28,9 @@ def test_every_run_of_a_trial_is_kept(store: Store) -> None:
     ]
     store.end_attempt(1, 2, 4.0, stopped=True)
     assert StoreReader(store.directory).attempts(1)[1] == Attempt(1, 2, "worker \\udcff", 3.0, 4.0, stopped=True)
+    store.begin_attempt(1, 3, "worker 1", 5.0)
+    store.end_attempt(1, 3, 6.0, verdict=Verdict.PAUSE)
+    assert StoreReader(store.directory).attempts(1)[2] == Attempt(1, 3, "worker 1", 5.0, 6.0, verdict=Verdict.PAUSE)
 
 
 def test_a_run_begins_and_ends_once(store: Store) -> None:
@@ -59,6 +63,21 @@ def test_steps_come_back_in_their_order(store: Store) -> None:
         ("ask", None, None),
         ("tell", 1, [1, None]),
     ]
+
+
+def test_all_reports_come_in_their_order(store: Store) -> None:
+    """Those of all trials, more than a reader takes at once, with values that are no numbers."""
+    store.add_trial(WAITING)
+    store.add_trial(replace(WAITING, id=2))
+    with store.batch():
+        for step in range(600):
+            for trial in (2, 1):
+                store.add_report(trial, step, {"default": math.inf if step == 599 else float(step)}, 1.0)
+    reports = list(StoreReader(store.directory).all_reports())
+    assert [(report.trial, report.step) for report in reports] == [
+        (trial, step) for step in range(600) for trial in (2, 1)
+    ]
+    assert [report.metrics["default"] for report in reports[-3:]] == [598.0, math.inf, math.inf]
 
 
 def test_a_step_is_of_a_known_kind(store: Store) -> None:

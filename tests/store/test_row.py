@@ -35,6 +35,7 @@ trials = st.builds(
     attempts=st.integers(0, 9),
     inherit=st.booleans(),
     waits_for=st.text(max_size=8),
+    steps=st.integers(0, 9),
 )
 
 
