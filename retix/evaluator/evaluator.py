@@ -55,6 +55,19 @@ class Evaluator(ABC):
         """
         return None
 
+    def sample_batches(self, count: int) -> list[Any]:
+        """Up to ``count`` batches of training data, for measures that look at data without training.
+
+        A batch is ``(inputs, target)``, or inputs alone. None are given if this evaluator knows none. Taking them
+        disturbs neither the data loaders nor the state of a random number generator.
+        """
+        return []
+
+    @property
+    def loss_function(self) -> Callable[[Any, Any], Any] | None:
+        """The loss of outputs and targets that models are trained with, where this evaluator knows it."""
+        return None
+
     def _execute(self, model_cls: Callable[[], nn.Module] | nn.Module) -> dict[str, float]:
         """Evaluate one model here and now, printing what it reports: the entry for debugging.
 

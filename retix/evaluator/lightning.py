@@ -12,7 +12,7 @@ from retix.errors import EvaluationError
 from retix.evaluator.evaluator import Evaluator
 from retix.evaluator.fitting import fit
 from retix.evaluator.framework import Framework, framework_of
-from retix.evaluator.loader import read_first_input, untouched_loaders
+from retix.evaluator.loader import read_batches, read_first_input, untouched_loaders
 from retix.evaluator.module import ClassificationModule, RegressionModule, SupervisedLearningModule
 from retix.evaluator.quiet import quiet
 from retix.evaluator.trainer import Trainer, renew_trainer
@@ -29,6 +29,10 @@ class Lightning(Evaluator):
     A module may report by itself. For one that does not, what it logged as ``default``, or a
     `SupervisedLearningModule` as its first validation metric, is reported after each validation and at the end,
     with everything logged as ``val_...`` beside it. No other name is guessed: it would not say which way is better.
+
+    A trial that early stopping pauses finishes its epoch, and goes on later as if nothing had happened: with
+    Lightning's checkpoint, the random numbers, and the generators by which loaders shuffle. What a module, a callback
+    or a data set counts by itself is kept only if it has hooks for that, such as ``on_save_checkpoint``.
 
     Args:
         lightning_module: The module, without its model.
@@ -79,6 +83,15 @@ class Lightning(Evaluator):
     def example_inputs(self) -> tuple[Any, ...] | None:
         """The input part of the first training batch, cut to two samples, or None without such a batch."""
         return read_first_input(self.train_dataloaders)
+
+    def sample_batches(self, count: int) -> list[Any]:
+        return read_batches(self.train_dataloaders, count)
+
+    @property
+    def loss_function(self) -> Callable[[Any, Any], Any] | None:
+        """The module's ``criterion``, if it has one."""
+        criterion = getattr(self.module, "criterion", None)
+        return criterion if callable(criterion) else None
 
     def _check_loaders(self) -> None:
         needed = {"train_dataloaders": "train_dataloader"}

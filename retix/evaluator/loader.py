@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,16 +37,29 @@ def read_first_input(loader: Any) -> tuple[Any, ...] | None:
         neither tensors nor sequences.
     """
     with _untouched_generators(loader):
-        batch = _read_first_batch(loader)
+        batch = next(iter(_read_batches(loader, 1)), None)
     if isinstance(batch, torch.Tensor):
         return (_cut(batch),)
     return (_cut(batch[0]),) if isinstance(batch, (list, tuple)) and batch else None
 
 
+def read_batches(loader: Any, count: int) -> list[Any]:
+    """The first ``count`` batches of a loader, whole; fewer if it has fewer, none if it can be read only once.
+
+    Neither the loader nor the random number generators of torch, numpy and Python notice.
+
+    Args:
+        loader: A loader, or any iterable of batches.
+        count: How many batches are wanted.
+    """
+    with _untouched_generators(loader):
+        return _read_batches(loader, count)
+
+
 @contextmanager
 def untouched_loaders(*loaders: Any) -> Iterator[None]:
     """Put the generators that loaders shuffle by back to where they were when the ``with`` block ends."""
-    found = {id(generator): generator for loader in loaders for generator in _generators_of(loader)}
+    found = {id(generator): generator for loader in loaders for generator in generators_of(loader)}
     states = [(generator, generator.get_state()) for generator in found.values()]
     try:
         yield
@@ -66,11 +80,12 @@ def _untouched_generators(loader: Any) -> Iterator[None]:
         torch.set_rng_state(states[2])
 
 
-def _generators_of(loader: Any) -> list[torch.Generator]:
+def generators_of(loader: Any) -> list[torch.Generator]:
+    """The generators that a loader, or each of a list or dict of loaders, has for itself, in a fixed order."""
     if isinstance(loader, (list, tuple)):
-        return [generator for item in loader for generator in _generators_of(item)]
+        return [generator for item in loader for generator in generators_of(item)]
     if isinstance(loader, dict):
-        return _generators_of(list(loader.values()))
+        return generators_of(list(loader.values()))
     holders = (
         loader,
         getattr(loader, "sampler", None),
@@ -80,15 +95,15 @@ def _generators_of(loader: Any) -> list[torch.Generator]:
     return [generator for generator in found if isinstance(generator, torch.Generator)]
 
 
-def _read_first_batch(loader: Any) -> Any:
+def _read_batches(loader: Any, count: int) -> list[Any]:
     if isinstance(loader, torch.utils.data.DataLoader):
         # A look needs neither processes nor a GPU, and must leave running workers alone.
         loader = copy.copy(loader)
         loader.num_workers, loader.timeout, loader.pin_memory = 0, 0, False
     if not hasattr(loader, "__iter__"):
-        return None
+        return []
     batches = iter(loader)
-    return None if batches is loader else next(batches, None)
+    return [] if batches is loader else list(itertools.islice(batches, count))
 
 
 def _cut(value: Any) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from retix.errors import EvaluationError, RetixError
@@ -21,11 +22,14 @@ class OpenEvaluator:
 
     Choices are found wherever arguments are remembered: in the evaluator's own, in those of the trainer, the data
     loaders, the module and whatever else was made by `retix.serialize` or is decorated by `retix.trace`, and inside
-    lists, tuples, dicts and `functools.partial`. A choice without a label is named after the first argument that it is
-    met in, such as ``evaluator.learning_rate``.
+    lists, tuples, dicts, dataclasses and `functools.partial`. A choice without a label is named after the first
+    argument that it is met in, such as ``evaluator.learning_rate``.
 
     Args:
         evaluator: The evaluator; it stays as it is, made with the first answer of each choice.
+
+    Raises:
+        EvaluationError: An object was made with a choice, and nothing remembers how it was made.
     """
 
     def __init__(self, evaluator: Evaluator) -> None:
@@ -113,6 +117,34 @@ def _find(value: Any, path: str) -> Iterator[tuple[str, Expression]]:
     elif type(value) is dict:
         for key, item in value.items():
             yield from _find(item, f"{path}.{key}" if isinstance(key, str) else f"{path}[{key!r}]")
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            if field.init:
+                yield from _find(getattr(value, field.name), f"{path}.{field.name}")
+    elif not isinstance(value, type):
+        _refuse_hidden(value, path)
+
+
+def _refuse_hidden(value: Any, path: str) -> None:
+    """Refuse an object that keeps a choice which no sample could reach.
+
+    Raises:
+        EvaluationError: It does.
+    """
+    for name, attribute in getattr(value, "__dict__", {}).items():
+        if any(isinstance(item, Expression) for item in _contents(attribute)):
+            kind = type(value).__name__
+            raise EvaluationError(
+                f"{path} is a {kind} that keeps a choice in its attribute {name!r}",
+                why=f"nothing remembers how the {kind} was made, so that none can be made with what is chosen",
+                fix=f"decorate the class by @retix.trace, or make it by retix.serialize({kind}, ...)",
+            )
+
+
+def _contents(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, (list, tuple)) else (value,)
 
 
 def _recipe(value: Any) -> Recipe | None:
@@ -145,9 +177,19 @@ def _filled(value: Any, answers: Mapping[str, Any]) -> Any:
     if isinstance(value, functools.partial):
         keywords = {name: _filled(argument, answers) for name, argument in value.keywords.items()}
         return functools.partial(value.func, *(_filled(argument, answers) for argument in value.args), **keywords)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.replace(value, **{name: _filled(item, answers) for name, item in _open_fields(value)})
     if isinstance(value, dict):
         return {key: _filled(item, answers) for key, item in value.items()}
     return type(value)(_filled(item, answers) for item in value)
+
+
+def _open_fields(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a dataclass that hold choices."""
+    for field in dataclasses.fields(value):
+        item = getattr(value, field.name)
+        if field.init and next(_find(item, ""), None) is not None:
+            yield field.name, item
 
 
 def _make(target: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> Any:

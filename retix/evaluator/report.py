@@ -7,7 +7,25 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
 
-from retix.trial import read_metric
+from retix.trial import Verdict, read_metric
+
+
+class TrialEnded(BaseException):
+    """Early stopping has ended the trial that reports; raised by `report_intermediate_result`.
+
+    It is no `Exception`, so that a trial's own ``except Exception`` does not keep it alive. Code that holds something
+    open may let go of it in a ``finally`` block, and needs to do nothing else.
+
+    Args:
+        verdict: ``STOP`` or ``PAUSE``.
+
+    Attributes:
+        verdict: As given.
+    """
+
+    def __init__(self, verdict: Verdict):
+        super().__init__(f"early stopping said {verdict}")
+        self.verdict = verdict
 
 
 class Reporter(Protocol):
@@ -21,6 +39,9 @@ class Reporter(Protocol):
 
         Returns:
             True to go on, False to please stop early.
+
+        Raises:
+            TrialEnded: The trial ends here.
         """
 
     def final(self, metrics: Mapping[str, float]) -> None:
@@ -98,6 +119,7 @@ def report_intermediate_result(metric: Any) -> bool:
 
     Raises:
         EvaluationError: It is neither.
+        TrialEnded: Early stopping ends or pauses the trial; it is meant to run through the code that trains.
     """
     return current_reporter().intermediate(read_metric(metric))
 

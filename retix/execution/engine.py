@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from retix.trial import Event, Job
+from retix.trial import Event, Job, Verdict
 
 
 class Engine(ABC):
     """Runs jobs and tells what becomes of them.
 
     An engine has a number of slots, and each slot runs one job at a time. For every job that was submitted, `events`
-    gives exactly one `Started`, then any number of `Reported` whose steps count from 0, then exactly one of `Finished`,
-    `Failed` and `Cancelled`, and nothing after that. Events of different trials come in any order.
+    gives exactly one `Started`, then any number of `Reported` whose steps count from ``job.first_step``, then exactly
+    one of `Finished`, `Failed`, `Cancelled` and `Halted`, and nothing after that. Events of different trials come in
+    any order. If a job asks, each of its reports has to be answered once by `answer`, and the trial waits for that.
 
     A trial that raises, hangs, or takes its process down ends in `Failed`; it never ends the engine, and the engine
     never runs a job a second time: whether a trial is tried again is for the caller to say. An engine belongs to one
@@ -67,6 +68,15 @@ class Engine(ABC):
 
         Args:
             trial: The trial's id. Nothing happens if no such trial is running.
+        """
+
+    @abstractmethod
+    def answer(self, trial: int, verdict: Verdict) -> None:
+        """Answer the last report of a trial whose job asks; unless it is to go on, `Halted` follows by `events`.
+
+        Args:
+            trial: The trial's id. Nothing happens if no such trial waits for an answer: it may have ended meanwhile.
+            verdict: How it goes on.
         """
 
     @abstractmethod

@@ -37,14 +37,6 @@ def describe_error(error: BaseException, kind: FailureKind, generated: Path) -> 
     )
 
 
-def is_process_spoiled(failure: Failure) -> bool:
-    """Whether later trials in the same process may suffer from this failure.
-
-    Memory that ran out may stay taken, and a CUDA context that saw an illegal access refuses everything after it.
-    """
-    return failure.kind is FailureKind.OUT_OF_MEMORY or "CUDA error" in failure.traceback
-
-
 def _classify(error: BaseException, kind: FailureKind) -> FailureKind:
     if is_out_of_memory(error):
         return FailureKind.OUT_OF_MEMORY

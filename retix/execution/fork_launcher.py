@@ -22,9 +22,8 @@ from retix.execution.kept_worker import KeptWorker
 from retix.execution.kernel import kill_opened
 from retix.execution.launcher import Launcher, close_all
 from retix.execution.liveness import open_again, wake_other
-from retix.execution.message import Buried, Care, Launch, Launched, Loaded, Preload, Welcome
+from retix.execution.message import MESSAGE_SIZE, Buried, Care, Launch, Launched, Loaded, Preload, Welcome
 from retix.execution.process_tree import measure_time
-from retix.execution.server import MESSAGE_SIZE
 
 # Seconds for the server to end when the engine closes.
 _PATIENCE = 2.0

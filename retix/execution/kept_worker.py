@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
-from retix.execution.message import Beat, End, Ended, Ready
+from retix.execution.message import Answer, Beat, End, Ended, Ready
 from retix.trial import Job
 
 # Bytes that surely fit into an idle connection, so that sending them does not wait for the worker.
@@ -93,9 +93,7 @@ class KeptWorker:
 
     def send(self, job: Job) -> None:
         """Send a job to the worker, which must be ready; its death is noticed by other means."""
-        buffer = io.BytesIO()
-        ForkingPickler(buffer).dump(job)
-        data = buffer.getvalue()
+        data = _dump(job)
         self.jobs += 1
         if len(data) <= _SMALL:
             self._send_bytes(data)
@@ -103,6 +101,10 @@ class KeptWorker:
         # A worker that does not listen, because it was stopped, must not stop the driver.
         self._sender = threading.Thread(target=self._send_bytes, args=(data,), name="retix-sender", daemon=True)
         self._sender.start()
+
+    def answer(self, answer: Answer) -> None:
+        """Answer the worker, which waits for it, unless it has died meanwhile."""
+        self._send_bytes(_dump(answer))
 
     def ask_keeper(self, every: float) -> float:
         """Ask the keeper for a sign of life, unless one is being waited for or came just now.
@@ -190,3 +192,9 @@ class KeptWorker:
     def _send_bytes(self, data: bytes) -> None:
         with contextlib.suppress(OSError):
             self._connection.send_bytes(data)
+
+
+def _dump(message: Any) -> bytes:
+    buffer = io.BytesIO()
+    ForkingPickler(buffer).dump(message)
+    return buffer.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import time
@@ -12,8 +13,6 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
 from retix.errors import ConfigError, ExecutionError
 from retix.execution.devices import DevicePool, list_visible_devices
 from retix.execution.engine import Engine
@@ -22,7 +21,7 @@ from retix.execution.launcher import Launcher
 from retix.execution.message import Care, Welcome
 from retix.execution.slot import Slot, SlotSettings
 from retix.execution.spawn_launcher import SpawnLauncher
-from retix.trial import Event, Job
+from retix.trial import Event, Job, Verdict
 
 # Seconds between two looks at what gives no sign when it happens.
 _SHORT = 0.01
@@ -83,7 +82,7 @@ class LocalEngine(Engine):
         if not frozen_after > 0:
             raise ConfigError(f"frozen_after is {frozen_after}", fix="choose a number of seconds, such as 60")
         needs_devices = gpus_per_trial > 0 or gpu_indices is not None
-        visible = list_visible_devices(os.environ, torch.cuda.device_count) if needs_devices else []
+        visible = list_visible_devices(os.environ, _count_devices) if needs_devices else []
         self._devices = DevicePool(visible, gpus_per_trial, trials_per_gpu, gpu_indices)
         self._devices.check(concurrency)
         care = Care(os.getpid(), frozen_after)
@@ -127,7 +126,8 @@ class LocalEngine(Engine):
             raise ExecutionError(
                 f"the directory of trial {job.trial} cannot be made: {error}", fix="choose a folder that can be written"
             ) from error
-        idle[0].submit(replace(job, directory=directory))
+        checkpoint = None if job.checkpoint is None else job.checkpoint.absolute()
+        idle[0].submit(replace(job, directory=directory, checkpoint=checkpoint))
 
     def events(self, timeout: float | None = None) -> list[Event]:
         end = None if timeout is None else time.monotonic() + timeout
@@ -150,6 +150,11 @@ class LocalEngine(Engine):
         for slot in self._slots:
             if slot.job is not None and slot.job.trial == trial:
                 self._pending += slot.cancel()
+
+    def answer(self, trial: int, verdict: Verdict) -> None:
+        for slot in self._slots:
+            if slot.job is not None and slot.job.trial == trial:
+                slot.answer(verdict)
 
     def resize(self, capacity: int) -> None:
         self._require_open()
@@ -205,6 +210,11 @@ class LocalEngine(Engine):
                 if slot.is_empty:
                     self._slots.remove(slot)
                     self._devices.give_back(slot.devices)
+
+
+def _count_devices() -> int:
+    # Imported only where it is asked: the engines on the nodes of a cluster are many, and none of them runs models.
+    return int(importlib.import_module("torch").cuda.device_count())
 
 
 def _end_workers(launcher: Launcher, slots: Sequence[Slot], driver: int) -> None:

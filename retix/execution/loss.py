@@ -1,4 +1,4 @@
-"""What the loss of a worker means for the trial that it ran."""
+"""What the loss of a worker means for the trial that it ran, and what a trial's failure means for its worker."""
 
 from __future__ import annotations
 
@@ -44,6 +44,14 @@ def describe_no_start(job: Job, reason: str, words: str = "") -> Failure:
     detail = reason or (f"the last one ended with: {last}" if last else "they ended as they started")
     message = f"no worker came up for trial {job.trial}: {detail}"
     return Failure(FailureKind.WORKER_LOST, message[:500], traceback=words)
+
+
+def is_process_spoiled(failure: Failure) -> bool:
+    """Whether later trials in the same process may suffer from this failure.
+
+    Memory that ran out may stay taken, and a CUDA context that saw an illegal access refuses everything after it.
+    """
+    return failure.kind is FailureKind.OUT_OF_MEMORY or "CUDA error" in failure.traceback
 
 
 def describe_exit(status: int | None) -> str:

@@ -9,6 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # For annotations alone: a keeper needs nothing of it.
+    from retix.trial import Verdict
+
+MESSAGE_SIZE = 1 << 17
+"""Bytes that a message between driver and fork server may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,14 @@ class Ready:
     """A worker has imported what it needs, and waits for a job; ``process`` is its id."""
 
     process: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The driver to a worker: how a trial goes on that has reported and waits."""
+
+    trial: int
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,9 @@ from retix.execution.heart import Heart
 from retix.execution.keeper import Keeper
 from retix.execution.kernel import adopt_orphans, die_with_parent, open_process
 from retix.execution.liveness import wake_by_kernel, watch_driver
-from retix.execution.message import Buried, Launch, Launched, Loaded, Preload
+from retix.execution.message import MESSAGE_SIZE, Buried, Launch, Launched, Loaded, Preload
 from retix.execution.process_tree import kill_below
 from retix.execution.worker import Worker
-
-MESSAGE_SIZE = 1 << 17
-"""Bytes that a message between driver and server may have."""
 
 # Seconds for keepers to clean up after the driver has gone, before the server does.
 _PATIENCE = 5.0

@@ -10,11 +10,11 @@ from typing import Any
 
 from retix.errors import ExecutionError
 from retix.execution.devices import VISIBLE
-from retix.execution.failure import is_process_spoiled
 from retix.execution.kept_worker import KeptWorker
 from retix.execution.launcher import Launcher
-from retix.execution.loss import describe_loss, describe_no_start
-from retix.trial import Cancelled, Event, Failed, Failure, Finished, Job, Started
+from retix.execution.loss import describe_loss, describe_no_start, is_process_spoiled
+from retix.execution.message import Answer
+from retix.trial import Cancelled, Event, Failed, Failure, Finished, Halted, Job, Reported, Started, Verdict
 
 # How many workers are tried for a job that none of them could take.
 _TRIES = 3
@@ -64,6 +64,7 @@ class Slot:
         self._leaving: list[KeptWorker] = []
         self._has_started = False
         self._is_sent = False
+        self._is_asked = False
         self._tries = 0
         self._submitted = 0.0
 
@@ -102,7 +103,7 @@ class Slot:
             self._worker.collect()
             if self._worker.is_over:  # it died between two trials
                 self._drop(self._worker)
-        self._has_started = self._is_sent = False
+        self._has_started = self._is_sent = self._is_asked = False
         self._tries = 0
         self._submitted = time.monotonic()
         if self._worker is None:
@@ -133,6 +134,12 @@ class Slot:
             except ExecutionError as error:
                 events += self._fail(self.job, describe_no_start(self.job, error.what))
         return events
+
+    def answer(self, verdict: Verdict) -> None:
+        """Answer the job's last report, if it waits for that."""
+        if self.job is not None and self._worker is not None and self._is_asked:
+            self._is_asked = False
+            self._worker.answer(Answer(self.job.trial, verdict))
 
     def cancel(self) -> list[Event]:
         """End the job, whatever it has told since the last `turn`."""
@@ -224,7 +231,9 @@ class Slot:
             self._has_started = True
             if is_last:
                 self._start_ahead()
-        if not isinstance(message, Finished | Failed):
+        if isinstance(message, Reported):
+            self._is_asked = job.asks
+        if not isinstance(message, Finished | Failed | Halted):
             return [message]
         if is_last or (isinstance(message, Failed) and is_process_spoiled(message.failure)):
             self._drop(worker)

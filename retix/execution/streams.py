@@ -16,12 +16,17 @@ _LAST = 20_000
 _MARKS = ("Fatal Python error", "Traceback (most recent call last)")
 
 
-def redirect_streams(directory: Path) -> None:
-    """Send what this process prints from now on, C code and child processes included, to new files in ``directory``."""
+def redirect_streams(directory: Path, is_new: bool = True) -> None:
+    """Send what this process prints from now on, C code and child processes included, to files in ``directory``.
+
+    Args:
+        directory: The trial's.
+        is_new: Whether the files begin anew; else they go on, as a trial does that was paused.
+    """
     flush_streams()
     for name, stream in ((OUTPUT_FILE, 1), (ERROR_FILE, 2)):
         # Appending keeps the lines of several processes that write to one file whole.
-        file = os.open(directory / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        file = os.open(directory / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if is_new else 0), 0o600)
         os.dup2(file, stream)
         os.close(file)
 

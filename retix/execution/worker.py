@@ -25,11 +25,11 @@ from retix.execution.heart import Heart
 from retix.execution.kernel import die_with_parent, offer_to_memory_killer
 from retix.execution.liveness import watch_driver
 from retix.execution.log_file import trim_logs
-from retix.execution.message import Beginning, Over, Ready, Welcome
+from retix.execution.message import Answer, Beginning, Over, Ready, Welcome
 from retix.execution.possession import possessing
 from retix.execution.runner import run_job
 from retix.execution.streams import flush_streams, redirect_streams
-from retix.trial import Event, Job, Started
+from retix.trial import Event, Job, Started, Verdict
 
 
 class Worker:
@@ -55,7 +55,9 @@ class Worker:
             self._heart.start()
             self._send(Ready(self._process))
             while True:
-                self._run(self._connection.recv())
+                message = self._connection.recv()
+                if isinstance(message, Job):  # else an answer that came too late
+                    self._run(message)
         except (EOFError, ConnectionResetError, BrokenPipeError):
             return
 
@@ -90,10 +92,10 @@ class Worker:
         gc.collect()
 
     def _evaluate(self, job: Job) -> None:
-        redirect_streams(job.directory)
+        redirect_streams(job.directory, is_new=not job.first_step)
         self._heart.tell(Beginning(job.trial, job.directory, job.time_limit, job.memory_limit, job.log_limit))
         self._send(Started(job.trial, f"local:{self._process}", time.time()))
-        outcome = run_job(job, self._send)
+        outcome = run_job(job, self._send, lambda: self._hear_answer(job.trial))
         if os.getpid() != self._process:
             os._exit(1)  # a child that the trial forked came back from the user's code; the connection is not its own
         flush_streams()
@@ -101,6 +103,19 @@ class Worker:
             trim_logs(job.directory, job.log_limit)
         self._heart.tell(Over())
         self._send(outcome)
+
+    def _hear_answer(self, trial: int) -> Verdict:
+        """Wait for the driver's answer to a report.
+
+        Nobody else listens meanwhile: a trial's reports wait for each other, and its end waits for them.
+        """
+        try:
+            while True:
+                message = self._connection.recv()
+                if isinstance(message, Answer) and message.trial == trial:
+                    return message.verdict
+        except (EOFError, OSError):
+            os._exit(1)  # the driver is gone, and the keeper about to end this process
 
     def _send(self, message: Event | Ready) -> None:
         # A trial may report from threads, or from a child that it forked, in which the lock may be held for ever.

@@ -5,12 +5,14 @@ The functions are sent to workers by name, which also shows that workers import 
 
 from __future__ import annotations
 
+import contextvars
 import ctypes
 import os
 import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +21,12 @@ from typing import Any
 import numpy
 import torch
 
-from retix.evaluator import FunctionalEvaluator, report_final_result, report_intermediate_result
+from retix.evaluator import (
+    FunctionalEvaluator,
+    continue_from_checkpoint,
+    report_final_result,
+    report_intermediate_result,
+)
 from retix.recipe import dumps
 from retix.trial import Event, Job
 
@@ -64,6 +71,65 @@ def report_three(model_cls: Callable[[], Any]) -> None:
     report_intermediate_result(0.1)
     report_intermediate_result({"default": 0.2, "loss": 1.5})
     report_final_result(0.3)
+
+
+def report_stubbornly(model_cls: Callable[[], Any], name: str) -> None:
+    """Reports three times and does not let exceptions of a kind end it; then a final result."""
+    kind = {"exception": Exception, "everything": BaseException}[name]
+    for step in range(3):
+        try:
+            report_intermediate_result(step)
+        except kind as error:
+            print("caught", type(error).__name__, flush=True)
+    report_final_result(1.0)
+
+
+def report_in_threads(model_cls: Callable[[], Any]) -> float:
+    """Two threads report at the same time, three times each."""
+    contexts = [contextvars.copy_context() for _ in range(2)]
+    threads = [
+        threading.Thread(target=context.run, args=(lambda: [report_intermediate_result(0.5) for _ in range(3)],))
+        for context in contexts
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return 1.0
+
+
+def descend(model_cls: Callable[[], Any], epochs: int = 5, keeps: bool = True) -> dict[str, float]:
+    """Trains in steps that chance decides, and can be paused; says how many steps this process has made."""
+    torch.manual_seed(1)
+    random.seed(1)
+    numpy.random.seed(1)
+    model = model_cls()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)
+    shuffling = torch.Generator().manual_seed(2)
+    objects = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "shuffling": shuffling}
+    steps = continue_from_checkpoint(**objects) if keeps else 0
+    for _ in range(steps, epochs):
+        optimizer.zero_grad()
+        noise = random.random() + numpy.random.rand() + torch.rand(4, 2, generator=shuffling)
+        (model(noise) ** 2 + torch.rand(1)).sum().backward()
+        optimizer.step()
+        scheduler.step()
+        print("a step", flush=True)
+        report_intermediate_result(_sum_up(model))
+    return {"default": _sum_up(model), "made": epochs - steps}
+
+
+def _sum_up(model: Any) -> float:
+    return float(sum(parameter.detach().double().sum() for parameter in model.parameters()))
+
+
+def die_waiting(model_cls: Callable[[], Any]) -> None:
+    """The process ends while the trial waits for an answer."""
+    timer = threading.Timer(0.05, os._exit, (5,))
+    timer.start()
+    report_intermediate_result(0.0)
+    timer.join()
 
 
 def return_metric(model_cls: Callable[[], Any], metric: Any = 1.0) -> Any:

@@ -10,11 +10,11 @@ from typing import Any
 import psutil
 
 from retix.execution import LocalEngine
-from retix.trial import Cancelled, Event, Failed, Finished, Job, Reported
+from retix.trial import Cancelled, Event, Failed, Finished, Halted, Job, Reported
 from tests.execution import jobs
 from tests.execution.jobs import events_until, make_job
 
-LAST = (Finished, Failed, Cancelled)
+LAST = (Finished, Failed, Cancelled, Halted)
 
 
 def finish(engine: LocalEngine, job: Job) -> Event:

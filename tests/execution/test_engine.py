@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,12 +12,24 @@ import pytest
 
 from retix.errors import ExecutionError
 from retix.execution import Engine, InlineEngine, LocalEngine
-from retix.trial import Cancelled, Event, Failed, FailureKind, Finished, Job, Reported, Started, WeightsAddress
+from retix.trial import (
+    Cancelled,
+    Event,
+    Failed,
+    FailureKind,
+    Finished,
+    Halted,
+    Job,
+    Reported,
+    Started,
+    Verdict,
+    WeightsAddress,
+)
 from retix.weights import load_weights
 from tests.execution import jobs
 from tests.execution.jobs import MODEL, events_until, make_job
 
-LAST = (Finished, Failed, Cancelled)
+LAST = (Finished, Failed, Cancelled, Halted)
 
 
 @pytest.fixture(scope="module", params=[InlineEngine, lambda: LocalEngine(2)], ids=["inline", "local"])
@@ -26,18 +39,34 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         yield engine
 
 
-def run(engine: Engine, job: Job) -> list[Event]:
-    """The events of one job, after checking that they keep the contract."""
+def run(engine: Engine, job: Job, *verdicts: Verdict) -> list[Event]:
+    """The events of one job, after checking that they keep the contract.
+
+    If it asks, its reports are answered by ``verdicts``, and by going on when there are no more of these.
+    """
     engine.submit(job)
-    events = events_until(engine, lambda events: any(isinstance(event, LAST) for event in events))
+    events: list[Event] = []
+    answers = iter(verdicts)
+    while not any(isinstance(event, LAST) for event in events):
+        events += events_until(engine, bool)
+        if job.asks and isinstance(events[-1], Reported):
+            engine.answer(job.trial, next(answers, Verdict.GO_ON))
     assert all(event.trial == job.trial for event in events)
     assert isinstance(events[0], Started)
     assert isinstance(events[-1], LAST)
     assert all(isinstance(event, Reported) for event in events[1:-1])
-    assert [event.step for event in events[1:-1] if isinstance(event, Reported)] == list(range(len(events) - 2))
+    assert [event.step for event in events[1:-1] if isinstance(event, Reported)] == list(
+        range(job.first_step, job.first_step + len(events) - 2)
+    )
     assert [event.time for event in events] == sorted(event.time for event in events)
     assert engine.free == engine.capacity
     return events
+
+
+def until(engine: Engine, kind: type[Event]) -> None:
+    """Waits for an event of a kind, which is the last by then."""
+    events = events_until(engine, lambda events: any(isinstance(event, (kind, *LAST)) for event in events))
+    assert isinstance(events[-1], kind)
 
 
 def fail(engine: Engine, job: Job) -> Failed:
@@ -58,6 +87,99 @@ def test_events_of_a_trial(engine: Engine, tmp_path: Path) -> None:
     last = events[-1]
     assert isinstance(last, Finished)
     assert last.metrics == {"default": 0.3}
+
+
+def test_a_trial_waits_for_answers(engine: Engine, tmp_path: Path) -> None:
+    """After each report nothing happens until it is answered; then the trial goes on."""
+    job = make_job(tmp_path, jobs.report_three, asks=True)
+    engine.submit(job)
+    for _ in range(2):
+        until(engine, Reported)
+        assert engine.events(0.02) == []
+        engine.answer(job.trial, Verdict.GO_ON)
+    until(engine, Finished)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.STOP, Verdict.PAUSE])
+@pytest.mark.parametrize("caught", ["exception", "everything"])
+def test_a_verdict_ends_the_trial(engine: Engine, tmp_path: Path, verdict: Verdict, caught: str) -> None:
+    """No `except Exception` keeps it alive; one that catches everything does, but what it reports then is dropped."""
+    arguments = {"name": caught}
+    job = make_job(
+        tmp_path, jobs.report_stubbornly, arguments=arguments, asks=True, weights=WeightsAddress(str(tmp_path), "1/m")
+    )
+    events = run(engine, job, Verdict.GO_ON, verdict)
+    assert [event.metrics for event in events if isinstance(event, Reported)] == [{"default": 0.0}, {"default": 1.0}]
+    last = events[-1]
+    assert isinstance(last, Halted)
+    assert last.verdict is verdict
+    assert not (job.directory / "m.safetensors").exists()
+    assert isinstance(run(engine, make_job(tmp_path, jobs.return_metric))[-1], Finished)
+
+
+def test_going_on_from_a_checkpoint(engine: Engine, tmp_path: Path) -> None:
+    """A trial that is paused twice reports what one that is not does, bit for bit, and makes no step twice."""
+    whole = run(engine, make_job(tmp_path, jobs.descend))
+    job = make_job(tmp_path, jobs.descend, trial=2, asks=True, checkpoint=tmp_path / "2" / "checkpoint.pt")
+    parts = [run(engine, job, Verdict.GO_ON, Verdict.PAUSE), run(engine, replace(job, first_step=2), Verdict.PAUSE)]
+    parts.append(run(engine, replace(job, first_step=3)))
+    assert [type(part[-1]) for part in parts] == [Halted, Halted, Finished]
+    reported = [
+        [event.metrics for event in part if isinstance(event, Reported)] for part in (whole, itertools.chain(*parts))
+    ]
+    assert reported[0] == reported[1]
+    last, same = parts[-1][-1], whole[-1]
+    assert isinstance(last, Finished)
+    assert isinstance(same, Finished)
+    assert (last.metrics["default"], last.metrics["made"]) == (same.metrics["default"], 2)
+    log = job.directory / "stdout.log"
+    assert not log.exists() or log.read_text() == "a step\n" * 5  # what an inline engine prints goes to the terminal
+
+
+def test_beginning_anew_without_a_checkpoint(engine: Engine, tmp_path: Path) -> None:
+    """A paused trial that keeps nothing is trained from its beginning, and does not report again what is known."""
+    path = tmp_path / "1" / "checkpoint.pt"
+    job = make_job(tmp_path, jobs.descend, arguments={"keeps": False}, asks=True, checkpoint=path)
+    assert isinstance(run(engine, job, Verdict.GO_ON, Verdict.PAUSE)[-1], Halted)
+    events = run(engine, replace(job, first_step=2))
+    assert sum(isinstance(event, Reported) for event in events) == 3
+    last = events[-1]
+    assert isinstance(last, Finished)
+    assert last.metrics["made"] == 5
+
+
+def test_answers_that_nobody_waits_for(engine: Engine, tmp_path: Path) -> None:
+    """An answer to an unknown trial, to one that does not ask, and a second one to the same report change nothing."""
+    engine.answer(12345, Verdict.STOP)
+    engine.submit(make_job(tmp_path, jobs.report_three))
+    engine.answer(1, Verdict.STOP)
+    until(engine, Finished)
+    engine.answer(1, Verdict.STOP)
+    engine.submit(make_job(tmp_path, jobs.report_three, asks=True))
+    engine.answer(1, Verdict.STOP)  # before the first report
+    for verdict in (Verdict.GO_ON, Verdict.GO_ON):
+        until(engine, Reported)
+        engine.answer(1, verdict)
+        engine.answer(1, Verdict.STOP)
+    until(engine, Finished)
+
+
+def test_cancelling_a_trial_that_waits(engine: Engine, tmp_path: Path) -> None:
+    """A trial that waits for an answer is cancelled like any other; an answer after that is nobody's."""
+    engine.submit(make_job(tmp_path, jobs.report_three, asks=True))
+    until(engine, Reported)
+    engine.cancel(1)
+    assert engine.free == engine.capacity
+    engine.answer(1, Verdict.GO_ON)
+    assert [type(event) for event in events_until(engine, bool)] == [Cancelled]
+    assert isinstance(run(engine, make_job(tmp_path, jobs.return_metric))[-1], Finished)
+
+
+def test_threads_of_a_trial_report(engine: Engine, tmp_path: Path) -> None:
+    """Reports of several threads wait for their answers one after another."""
+    events = run(engine, make_job(tmp_path, jobs.report_in_threads, asks=True))
+    assert sum(isinstance(event, Reported) for event in events) == 6
+    assert isinstance(events[-1], Finished)
 
 
 def test_many_trials_on_one_engine(engine: Engine, tmp_path: Path) -> None:

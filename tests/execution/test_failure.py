@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from retix.errors import ExecutionError
-from retix.execution.failure import MESSAGE_LENGTH, TRACEBACK_LENGTH, describe_error, is_process_spoiled
+from retix.execution.failure import MESSAGE_LENGTH, TRACEBACK_LENGTH, describe_error
+from retix.execution.loss import is_process_spoiled
 from retix.trial import Failure, FailureKind
 
 NOWHERE = Path("nowhere/model.py")

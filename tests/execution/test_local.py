@@ -13,7 +13,7 @@ import torch
 
 from retix.errors import ConfigError, ExecutionError
 from retix.execution import LocalEngine
-from retix.trial import Cancelled, Failed, FailureKind, Finished, Reported
+from retix.trial import Cancelled, Failed, FailureKind, Finished, Halted, Reported, Verdict
 from tests.execution import jobs
 from tests.execution.jobs import MODEL, events_until, make_job
 from tests.execution.processes import finish, is_running, start_hanging, wait_until
@@ -215,17 +215,17 @@ def test_a_script_without_guard(tmp_path: Path) -> None:
 
 
 def test_a_killed_driver(tmp_path: Path) -> None:
-    """If the driver is killed, its busy workers and their children end, even one that holds the interpreter's lock."""
+    """If the driver is killed, its busy workers and their children end, also one that waits or holds a lock."""
     script = (
         "import sys\nfrom pathlib import Path\nfrom retix.execution import LocalEngine\n"
         "from tests.execution.jobs import hang, make_job\n"
-        "here = Path(sys.argv[1])\nengine = LocalEngine(2)\n"
-        "for trial in (1, 2):\n"
+        "here = Path(sys.argv[1])\nengine = LocalEngine(3)\n"
+        "for trial in (1, 2, 3):\n"
         "    arguments = {'note': here / f'note{trial}', 'holding': trial == 2}\n"
-        "    engine.submit(make_job(here, hang, trial=trial, arguments=arguments))\n"
+        "    engine.submit(make_job(here, hang, trial=trial, arguments=arguments, asks=trial == 3))\n"
         "while True:\n    engine.events()\n"
     )
-    notes = [tmp_path / "note1", tmp_path / "note2"]
+    notes = [tmp_path / f"note{trial}" for trial in (1, 2, 3)]
     with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT) as driver:
         try:
             wait_until(lambda: all(note.exists() for note in notes))
@@ -234,3 +234,32 @@ def test_a_killed_driver(tmp_path: Path) -> None:
         finally:
             driver.kill()
     wait_until(lambda: not any(is_running(process) for process in processes))
+
+
+def test_a_trial_that_dies_while_it_waits(engine: LocalEngine, tmp_path: Path) -> None:
+    """The end of its worker is told without an answer, and one that comes too late is nobody's."""
+    engine.submit(make_job(tmp_path, jobs.die_waiting, asks=True))
+    last = events_until(engine, lambda events: any(isinstance(event, Failed) for event in events))[-1]
+    assert isinstance(last, Failed)
+    assert last.failure.kind is FailureKind.KILLED
+    engine.answer(1, Verdict.GO_ON)
+    assert isinstance(finish(engine, make_job(tmp_path, jobs.report_three)), Finished)
+
+
+def test_two_trials_wait_at_the_same_time(engine: LocalEngine, tmp_path: Path) -> None:
+    """Each gets its own answer, in whatever order they come."""
+    for trial in (1, 2):
+        engine.submit(make_job(tmp_path, jobs.report_three, trial=trial, asks=True))
+    events_until(engine, lambda events: sum(isinstance(event, Reported) for event in events) == 2)
+    engine.answer(2, Verdict.STOP)
+    assert [type(event) for event in events_until(engine, bool)] == [Halted]
+    engine.answer(1, Verdict.GO_ON)
+    assert [type(event) for event in events_until(engine, bool)] == [Reported]
+    engine.answer(1, Verdict.GO_ON)
+    assert [type(event) for event in events_until(engine, bool)] == [Finished]
+
+
+def test_an_engine_needs_no_torch() -> None:
+    """What runs engines on the nodes of a cluster, one process per slot, does not pay for torch; its workers do."""
+    script = "import sys, retix.execution.ray.host; sys.exit(not {'torch', 'numpy'}.isdisjoint(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0

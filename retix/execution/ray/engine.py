@@ -20,7 +20,7 @@ from retix.execution.ray.message import Task
 from retix.execution.ray.slot import Slot
 from retix.execution.ray.surroundings import describe_surroundings
 from retix.execution.ray.visit import local_folder
-from retix.trial import Event, Job
+from retix.trial import Event, Job, Verdict
 
 _LOOK = 1.0  # seconds between two looks at whether hosts still show signs of life
 _GOODBYE = 10.0  # seconds that hosts get to end what they started, before they are ended themselves
@@ -121,7 +121,8 @@ class RayEngine(Engine):
         if any(slot.trial == job.trial for slot in self._slots):
             raise ExecutionError(f"trial {job.trial} is running already", fix="give every job its own trial")
         try:
-            task = self._make_task(replace(job, directory=job.directory.absolute()))
+            checkpoint = None if job.checkpoint is None else job.checkpoint.absolute()
+            task = self._make_task(replace(job, directory=job.directory.absolute(), checkpoint=checkpoint))
         except OSError as error:
             raise ExecutionError(
                 f"the directory of trial {job.trial} cannot be made: {error}", fix="choose a folder that can be written"
@@ -147,6 +148,11 @@ class RayEngine(Engine):
             if slot.trial == trial:
                 self._pending += slot.cancel()
         self._retire()
+
+    def answer(self, trial: int, verdict: Verdict) -> None:
+        for slot in self._slots:
+            if slot.trial == trial:
+                slot.answer(verdict)
 
     def resize(self, capacity: int) -> None:
         if not self._capacity:

@@ -14,7 +14,7 @@ from retix.execution.ray.parcel import Piece
 from retix.execution.ray.room import Room
 from retix.execution.ray.surroundings import Surroundings
 from retix.execution.ray.visit import Visit
-from retix.trial import Event, Started
+from retix.trial import Event, Started, Verdict
 
 TURN = 0.1
 """Seconds between two looks at whether the job was cancelled."""
@@ -73,20 +73,26 @@ class Host:
         if task.ticket <= self._cancelled:
             return Reply(Step.DONE)
         self._visit = Visit(task, self._room)
-        return Reply(Step.SUPPLY) if self._visit.wants else self._begin(self._visit)
+        return Reply(Step.SUPPLY, wants=self._visit.wants) if self._visit.wants else self._begin(self._visit)
 
     def supply(self, pieces: tuple[Piece, ...]) -> Reply:
-        """Take a part of what the trial inherits; after the last part, which is empty, begin."""
+        """Take a part of what the trial needs; after the last part, which is empty, begin."""
         visit = self._visit
         if visit is None or visit.ticket <= self._cancelled:
             return Reply(Step.DONE)
         visit.receive(pieces)
         return Reply(Step.SUPPLY) if pieces else self._begin(visit)
 
-    def more(self) -> Reply:
-        """What has happened since the last answer; waits until something has."""
+    def more(self, verdict: Verdict | None = None) -> Reply:
+        """What has happened since the last answer; waits until something has.
+
+        Args:
+            verdict: Answers the trial, if it had reported and waits for that.
+        """
         if self._visit is None:
             return Reply(Step.DONE)
+        if verdict is not None:
+            self._engine.answer(self._visit.job.trial, verdict)
         events = self._wait(self._visit)
         if not self._engine.free:
             return Reply(Step.MORE, events)

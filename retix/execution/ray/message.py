@@ -64,9 +64,9 @@ class Step(StrEnum):
     """What a host wants its driver to ask for next."""
 
     SUPPLY = "supply"
-    """Send pieces of what the trial inherits; an empty list is the end."""
+    """Send pieces of what the trial needs; an empty list is the end."""
     MORE = "more"
-    """Ask for more events."""
+    """Ask for more events; if the trial waits for an answer, when there is one, and with it."""
     FETCH = "fetch"
     """Ask for pieces of what the trial wrote."""
     DONE = "done"
@@ -81,11 +81,13 @@ class Reply:
         step: What it wants to be asked next.
         events: What happened to the trial.
         pieces: Of files that the trial wrote.
+        wants: The names of the folders that the host does not share and needs files of, if they are to be supplied.
     """
 
     step: Step
     events: tuple[Event, ...] = ()
     pieces: tuple[Piece, ...] = ()
+    wants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from retix.execution.ray.link import HostLost, Link
 from retix.execution.ray.loss import can_be_replaced, summarize_loss
 from retix.execution.ray.message import Task
 from retix.execution.ray.order import Order
-from retix.trial import Event
+from retix.trial import Event, Verdict
 
 _PATIENCE = 5  # hosts that a job may wait for in vain: until a dead node is known to be dead, Ray may choose it again
 
@@ -44,7 +44,7 @@ class Slot:
     @property
     def is_waiting(self) -> bool:
         """Whether it has a job that no host was given yet."""
-        return self._order is not None and self._order.answer is None
+        return self._order is not None and not self._order.is_given
 
     @property
     def refs(self) -> list[Any]:
@@ -76,14 +76,19 @@ class Slot:
             return events
         try:
             # The greeting goes first, so that a job is given to a host that is there; then what came before a death.
-            if self._link.meet(ready) and self._order is not None and self._order.answer is None:
+            if self._link.meet(ready) and self._order is not None and not self._order.is_given:
                 self._order.give(self._link.actor)
-            if self._order is not None and self._order.answer in ready:
+            if self._order is not None and self._order.answer is not None and self._order.answer in ready:
                 events += self._follow(self._order, self._link)
             self._link.look(ready, is_beginning=self._order is not None and not self._order.has_started)
         except (HostLost, self._ray.exceptions.RayError, OSError, RetixError) as error:
             events += self._lose(error)
         return events
+
+    def answer(self, verdict: Verdict) -> None:
+        """Answer the job's last report, if it waits for that."""
+        if self._order is not None:
+            self._order.answer_report(verdict)
 
     def cancel(self) -> list[Event]:
         """End the job, whatever it has told since the last `collect`."""
@@ -129,7 +134,7 @@ class Slot:
         order = self._order
         if order is None:
             return []
-        if order.answer is None and self._losses < _PATIENCE and can_be_replaced(error):
+        if not order.is_given and self._losses < _PATIENCE and can_be_replaced(error):
             self._losses += 1
             self._link = self._make_link()
             return []

@@ -23,7 +23,7 @@ class Visit:
     Attributes:
         ticket: The task's.
         job: The job, in the node's paths.
-        wants: Whether the job needs files of the driver's before it can begin.
+        wants: The names of the folders that the job needs files of before it can begin.
 
     Raises:
         OSError: The room cannot be made or emptied.
@@ -40,11 +40,16 @@ class Visit:
         self._folders = {name: base / name for name in apart}
         for folder in self._folders.values():
             folder.mkdir()
+        wants = set()
         if DIRECTORY in apart:
-            self.job = replace(self.job, directory=base / DIRECTORY)
+            self.job = _move_directory(self.job, base / DIRECTORY)
+            if self.job.checkpoint is not None and self.job.first_step:
+                wants.add(DIRECTORY)
         if WEIGHTS in apart and task.weights is not None:
             self.job = _move_weights(self.job, task.weights.folder, base / WEIGHTS)
-        self.wants = WEIGHTS in apart and self.job.inheritance is not None
+            if self.job.inheritance is not None:
+                wants.add(WEIGHTS)
+        self.wants = tuple(sorted(wants))
 
     def receive(self, pieces: tuple[Piece, ...]) -> None:
         """Take files of the driver's that the job needs.
@@ -53,7 +58,7 @@ class Visit:
             OSError: The node's disk is full, say.
         """
         write_pieces(self._folders, pieces)
-        self._received.update(piece.path for piece in pieces)
+        self._received.update(piece.path for piece in pieces if piece.root == WEIGHTS)
 
     def send(self) -> Iterator[tuple[Piece, ...]]:
         """All that the job wrote to folders which the node does not share with the driver."""
@@ -76,6 +81,12 @@ def local_folder(url: str) -> Path | None:
     if url.startswith("file://"):
         return Path(url.removeprefix("file://"))
     return None if "://" in url else Path(url).absolute()
+
+
+def _move_directory(job: Job, new: Path) -> Job:
+    old = job.directory
+    checkpoint = None if job.checkpoint is None else new / job.checkpoint.relative_to(old)
+    return replace(job, directory=new, checkpoint=checkpoint)
 
 
 def _move_weights(job: Job, old: Path, new: Path) -> Job:

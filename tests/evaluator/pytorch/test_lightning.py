@@ -13,7 +13,9 @@ def test_the_public_lists() -> None:
     lightning |= {"RegressionModule", "SupervisedLearningModule", "Trainer"}
     plain = {"Evaluator", "FunctionalEvaluator"}
     reports = {"Reporter", "report_final_result", "report_intermediate_result", "reporting"}
-    assert set(retix.evaluator.__all__) == plain | reports | {"OpenEvaluator"}
+    pauses = {"Checkpoint", "TrialEnded", "checkpointing", "continue_from_checkpoint", "current_checkpoint"}
+    assert set(retix.evaluator.__all__) == plain | reports | pauses | {"OpenEvaluator"}
+    assert all(hasattr(retix.evaluator, name) for name in retix.evaluator.__all__)
     assert set(pytorch.__all__) == plain | lightning
     assert set(pl.__all__) == lightning | {"AccuracyWithLogits"}
     for door in (retix.evaluator, pytorch, pl):

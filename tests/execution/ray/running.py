@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from retix.execution import RayEngine
-from retix.trial import Cancelled, Failed, Finished, Job, Started
+from retix.trial import Cancelled, Failed, Finished, Halted, Job, Started
 from tests.execution.jobs import events_until, make_job
 from tests.execution.ray.ray_jobs import gather
 
-LAST = (Finished, Failed, Cancelled)
+LAST = (Finished, Failed, Cancelled, Halted)
 
 
 def finish(engine: RayEngine, *tasks: Job) -> list[Any]:

@@ -19,6 +19,7 @@ from retix.trial import (
     Job,
     Reported,
     Started,
+    Verdict,
     WeightsAddress,
 )
 from retix.weights import WeightStore
@@ -84,6 +85,19 @@ def test_a_dying_worker(engine: RayEngine, tmp_path: Path) -> None:
     assert last.failure.kind is FailureKind.KILLED
     assert "SIGKILL" in last.failure.message
     assert (tmp_path / "1" / "stdout.log").read_text() == "last words\n"
+
+
+def test_a_trial_that_dies_while_it_waits(engine: RayEngine, tmp_path: Path) -> None:
+    """Its end is told when the answer comes, which is nobody's then."""
+    engine.submit(make_job(tmp_path, jobs.die_waiting, asks=True))
+    reported = events_until(engine, lambda events: any(isinstance(event, Reported) for event in events))
+    process = int(next(event.worker for event in reported if isinstance(event, Started)).rpartition(":")[2])
+    wait_until(lambda: not is_running(process))
+    engine.answer(1, Verdict.GO_ON)
+    (last,) = events_until(engine, bool)
+    assert isinstance(last, Failed)
+    assert last.failure.kind is FailureKind.KILLED
+    assert all(isinstance(last, Finished) for last in finish(engine, *_quick(tmp_path, 1)))
 
 
 def test_a_killed_host(engine: RayEngine, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,22 @@ def test_a_node_that_shares_nothing(tmp_path: Path) -> None:
     (Path(weights.url) / "trials/7/model.safetensors").write_bytes(b"child")
     sent = [(piece.root, piece.path, piece.data) for pieces in visit.send() for piece in pieces]
     assert sent == [(DIRECTORY, "model.py", b"source"), (WEIGHTS, "trials/7/model.safetensors", b"child")]
+
+
+@pytest.mark.parametrize(("first_step", "wants"), [(0, ()), (2, (DIRECTORY,))])
+def test_a_checkpoint_on_a_node_that_shares_nothing(tmp_path: Path, first_step: int, wants: tuple[str, ...]) -> None:
+    """It comes along if the trial was paused, lies where the job looks for it, and goes back with all else."""
+    task = make_task(tmp_path, Marks(False), "s3://bucket/w")
+    job = replace(
+        task.job, checkpoint=task.job.directory / "state" / "c.pt", first_step=first_step, inheritance=None, asks=True
+    )
+    visit = Visit(replace(task, job=job), Bench(tmp_path / "room"))
+    assert visit.wants == wants
+    assert visit.job.checkpoint == tmp_path / "room" / DIRECTORY / "state" / "c.pt"
+    visit.receive((Piece(DIRECTORY, "state/c.pt", b"old", is_first=True, is_last=True),))
+    assert visit.job.checkpoint.read_bytes() == b"old"
+    visit.job.checkpoint.write_bytes(b"new")
+    assert [piece.data for pieces in visit.send() for piece in pieces] == [b"new"]
 
 
 def test_words_of_a_node(tmp_path: Path) -> None:
