@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import typer
 
+from retix.cli.benchmark import benchmark_command
 from retix.cli.control import cancel_command, enqueue_command, pause_command, set_command, stop_command
 from retix.cli.running import export_command, resume_command
 from retix.cli.terminal import make_visible
@@ -31,6 +32,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "cancel": cancel_command,
     "set": set_command,
     "enqueue": enqueue_command,
+    "benchmark": benchmark_command,
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)

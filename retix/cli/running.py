@@ -15,7 +15,7 @@ from retix.cli.lookup import find_experiment
 from retix.cli.options import ROOT, Concurrency, Id, Json, MaxDuration, MaxTrials, Root
 from retix.cli.terminal import make_visible, print_json
 from retix.errors import StoreError
-from retix.store import ExperimentState, StoreReader, describe_experiment
+from retix.store import ExperimentState, StoreReader, describe_experiment, find_best, find_front
 
 
 def resume_command(
@@ -60,6 +60,7 @@ def _enter_directory(reader: StoreReader) -> None:
 def export_command(
     id: Id,
     top: Annotated[int, typer.Option(min=1, help="How many of the best models to export.")] = 1,
+    front: Annotated[bool, typer.Option("--front", help="Export all models that no other is better than.")] = False,
     trial: Annotated[int | None, typer.Option(min=1, help="Export this trial instead, whatever its rank.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where to; default: ./retix-ID.")] = None,
     onnx: Annotated[bool, typer.Option("--onnx", help="Write model.onnx too.")] = False,
@@ -70,7 +71,8 @@ def export_command(
 ) -> None:
     """Write the best models to folders: source, weights if they were kept, where they come from, and a check of it."""
     reader = find_experiment(root, id)
-    trials = reader.best(top) if trial is None else [reader.trial(trial)]
+    best = [] if trial is not None else find_front(reader) if front else find_best(reader, top)
+    trials = best if trial is None else [reader.trial(trial)]
     target = out or Path(f"retix-{reader.id}")
     folders = late.export_folders(reader, trials, target, onnx=onnx, check=check, force=force)
     if as_json:
@@ -81,7 +83,7 @@ def export_command(
         if folder.check is not None:
             verdict = "checked" if folder.check.ok else "NOT AS IT SHOULD BE"
             print(make_visible(f"retix: {folder.path.name}: {verdict}: {folder.check.text}"), file=sys.stderr)
-    if trial is None and len(folders) < top:
-        print(f"retix: only {len(folders)} of {top}: no more trials have succeeded", file=sys.stderr)
+    if trial is None and not front and len(folders) < top:
+        print(f"retix: only {len(folders)} of {top}: there are no more that count", file=sys.stderr)
     if any(folder.check is not None and not folder.check.ok for folder in folders):
         raise typer.Exit(1)

@@ -12,7 +12,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from retix.store import ExperimentInfo, FailureCount, StoreReader
+from retix.objective import Objectives
+from retix.store import ExperimentInfo, FailureCount, StoreReader, find_best, find_front, read_objectives
 from retix.trial import Trial, TrialState
 
 Summary: TypeAlias = tuple[ExperimentInfo, Mapping[TrialState, int] | None, Trial | None]
@@ -26,6 +27,7 @@ _STYLES = {
     "unreadable": "red",
     "interrupted": "yellow",
     "paused": "yellow",
+    "pruned": "yellow",
     "stopped": "yellow",
 }
 # Control, format, surrogate, line and paragraph characters: they move the cursor, reorder the line or break it.
@@ -72,14 +74,22 @@ def tabulate_experiments(summaries: Sequence[Summary]) -> Table:
     return table
 
 
-def tabulate_trials(trials: Sequence[Trial]) -> Table:
-    """A table of trials in the order given."""
-    table = Table("trial", "state", "metric", "parent", "sample", box=None, header_style="bold")
+def tabulate_trials(trials: Sequence[Trial], others: Sequence[str] = ()) -> Table:
+    """A table of trials in the order given.
+
+    Args:
+        trials: The trials.
+        others: Metrics that have columns of their own beside ``default``.
+    """
+    table = Table("trial", "state", "metric", box=None, header_style="bold")
+    for column in (*others, "parent", "sample"):
+        table.add_column(show_text(column))
     for trial in trials:
         table.add_row(
             str(trial.id),
             show_state(trial.state) + _describe_state(trial),
             show_metric(trial.metric),
+            *(show_metric(trial.metrics.get(name)) for name in others),
             "-" if trial.parent is None else str(trial.parent),
             show_text(show_sample(trial)),
         )
@@ -87,9 +97,11 @@ def tabulate_trials(trials: Sequence[Trial]) -> Table:
 
 
 def _describe_state(trial: Trial) -> str:
-    """What there is to say beside a trial's state: of whom it is a duplicate, or why it waits."""
+    """What there is to say beside a trial's state: of whom it is a duplicate, how far it came, or why it waits."""
     if trial.duplicate_of is not None:
         return f" of {trial.duplicate_of}"
+    if trial.state is TrialState.PRUNED:
+        return f" after {trial.steps} {'result' if trial.steps == 1 else 'results'}"
     return f": {make_visible(trial.waits_for)}" if trial.state is TrialState.WAITING and trial.waits_for else ""
 
 
@@ -124,13 +136,15 @@ def _read_message(reader: StoreReader, count: FailureCount) -> str:
 
 
 def show_experiment(reader: StoreReader, last: int) -> RenderableType:
-    """An experiment for the terminal: a headline, trials in the order of their ids, and the failures.
+    """An experiment for the terminal: a headline, what it is after, trials by id, the front, and the failures.
 
     Args:
         reader: The experiment.
         last: How many trials are in the table, which are the latest; 0 shows all.
     """
-    info, counts, best = reader.info(), reader.counts(), reader.best(1)
+    info, counts, best = reader.info(), reader.counts(), find_best(reader, 1)
+    objectives = read_objectives(info)
+    names = [objective.name for objective in objectives][1:]
     trials = reader.trials(0, last or None, "newest")[::-1]
     earlier = sum(counts.values()) - len(trials)
     total = ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "none yet"
@@ -138,13 +152,33 @@ def show_experiment(reader: StoreReader, last: int) -> RenderableType:
     parts: list[RenderableType] = [
         Text.assemble(show_text(info.id), " ", show_text(info.name), " ", show_state(info.state)),
         Text(f"created {show_time(info.created)}; trials: {total}; best ({info.optimize_mode}d): {found}"),
+        *_describe_aims(info, objectives),
         "",
-        tabulate_trials(trials),
+        tabulate_trials(trials, names),
     ]
     if earlier > 0:
         parts.append(Text(f"{earlier} earlier trials are not shown; --last 0 shows all", style="dim"))
+    if names:
+        front = find_front(reader, objectives)
+        noun = "trial" if len(front) == 1 else "trials"
+        parts += ["", Text(f"front: {len(front)} {noun} that no other is better than"), tabulate_trials(front, names)]
     failures = tabulate_failures(reader)
     return Group(*parts, "", failures) if failures else Group(*parts)
+
+
+def _describe_aims(info: ExperimentInfo, objectives: Objectives) -> list[Text]:
+    """Lines on what the search is after and how it stops trials early; none where that is but one metric."""
+    aims = [f"{objective.mode} {objective.name}" for objective in objectives]
+    rule = info.config.get("early_stopping")
+    lines = [f"objectives: {', '.join(aims)}"] if len(aims) > 1 else []
+    lines += [f"limits: {', '.join(map(str, objectives.limits))}"] if objectives.limits else []
+    lines += [f"early stopping: {_describe_rule(rule)}"] if isinstance(rule, Mapping) else []
+    return [show_text(line) for line in lines]
+
+
+def _describe_rule(rule: Mapping[str, Any]) -> str:
+    given = ", ".join(f"{name}={value!r}" for name, value in (rule.get("arguments") or {}).items())
+    return f"{str(rule.get('rule')).rpartition('.')[-1]}({given})"
 
 
 def open_console() -> Console:

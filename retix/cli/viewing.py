@@ -24,6 +24,7 @@ from retix.store import (
     ExperimentInfo,
     describe_experiment,
     describe_trial,
+    find_front,
     list_experiments,
     read_experiment,
 )
@@ -46,11 +47,12 @@ def show_command(
     as_json: Json = False,
     last: Annotated[int, typer.Option(min=0, help="Show the latest N trials in the table; 0 shows all.")] = 50,
 ) -> None:
-    """Show an experiment: its trials in the order they were proposed, why some wait, and its failures."""
+    """Show an experiment: its objectives and front, its trials as they were proposed, why some wait, its failures."""
     reader = find_experiment(root, id)
     if as_json:
         trials = [describe_trial(trial) for trial in reader.trials()]
-        print_json({**describe_experiment(reader.info()), "trials": trials})
+        front = [trial.id for trial in find_front(reader)]
+        print_json({**describe_experiment(reader.info()), "front": front, "trials": trials})
     else:
         open_console().print(show_experiment(reader, last))
 

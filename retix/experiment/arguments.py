@@ -74,8 +74,10 @@ def choose_mode(config: RetiariiExeConfig, strategy: Strategy | BaseStrategy, ev
     Raises:
         ConfigError: They say different things.
     """
+    aims = {objective.name: objective.mode for objective in config.objectives}
     said: dict[str, OptimizeMode | None] = {
         "the config": config.optimize_mode,
+        "config.objectives": aims.get("default"),
         type(strategy).__name__: getattr(strategy, "optimize_mode", None),
         type(evaluator).__name__: evaluator.optimize_mode,
     }

@@ -12,6 +12,7 @@ from retix.errors import ConfigError
 from retix.evaluator import Evaluator
 from retix.experiment.arguments import check_evaluator
 from retix.experiment.engine_config import ExecutionEngineConfig
+from retix.measures import Measure
 from retix.model_space import EngineName, ModelSpace
 from retix.mutation import Mutator
 from retix.space import Constraint
@@ -27,6 +28,7 @@ class Base:
         mutators: Own mutators.
         example_inputs: What the model is captured with.
         constraints: What every model has to keep.
+        measures: What else can be known of a model without training it.
     """
 
     model: Any
@@ -34,6 +36,7 @@ class Base:
     mutators: tuple[Mutator, ...]
     example_inputs: Any
     constraints: tuple[Constraint, ...]
+    measures: tuple[Measure, ...] = ()
 
     @property
     def name(self) -> str:
@@ -57,7 +60,13 @@ class Base:
                 inputs = torch.rand(engine.dummy_input)
             name = cast(EngineName, engine.engine)
             return ModelSpace(
-                self.model, self.mutators, inputs, self.evaluator, constraints=self.constraints, engine=name
+                self.model,
+                self.mutators,
+                inputs,
+                self.evaluator,
+                constraints=self.constraints,
+                engine=name,
+                measures=self.measures,
             )
         if engine.engine not in ("auto", self.model.engine):
             raise ConfigError(
@@ -79,20 +88,21 @@ def read_base(
     mutators: tuple[Mutator, ...],
     example_inputs: Any,
     constraints: Iterable[Constraint],
+    measures: Iterable[Measure] = (),
 ) -> Base:
     """What the user gave, checked.
 
     Raises:
         ConfigError: Something is missing, or is said twice.
     """
-    rules = tuple(constraints)
+    rules, known = tuple(constraints), tuple(measures)
     if model is None:
         raise ConfigError("the experiment has no base model", fix="give one: RetiariiExperiment(Net(), evaluator)")
     if isinstance(model, ModelSpace):
-        for name, given in (("applied_mutators", mutators), ("constraints", rules)):
+        for name, given in (("applied_mutators", mutators), ("constraints", rules), ("measures", known)):
             if given:
                 raise ConfigError(f"both a ModelSpace and {name} are given", fix=f"give the {name} to the ModelSpace")
         if example_inputs is not None:
             raise ConfigError("both a ModelSpace and example_inputs are given", fix="give them to the ModelSpace")
         evaluator = evaluator if evaluator is not None else model.evaluator
-    return Base(model, check_evaluator(evaluator), mutators, example_inputs, rules)
+    return Base(model, check_evaluator(evaluator), mutators, example_inputs, rules, known)

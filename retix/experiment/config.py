@@ -19,9 +19,12 @@ from pydantic import (
 
 from retix.errors import ConfigError
 from retix.experiment.engine_config import ExecutionEngineConfig, read_engine
+from retix.experiment.objectives import describe_record, read_limits, read_objectives
 from retix.experiment.search.failure_policy import FailurePolicy, read_policies
 from retix.experiment.settings import Duration, Ignored, NotNegative, Positive, Settings, Size, only
 from retix.experiment.training_service import AnyService, Platform, RayService, TrainingService, read_service
+from retix.objective import Limit, Objective
+from retix.stopping import EarlyStopping, read_rule
 from retix.trial import FailureKind
 
 LogLevel = Annotated[
@@ -50,6 +53,42 @@ def _write_policies(policies: Mapping[FailureKind, FailurePolicy]) -> dict[str, 
 Policies = Annotated[
     dict[FailureKind, InstanceOf[FailurePolicy]], BeforeValidator(_read_policies), PlainSerializer(_write_policies)
 ]
+
+
+def _write_records(records: tuple[Limit | Objective, ...]) -> list[dict[str, Any]]:
+    return [describe_record(record) for record in records]
+
+
+def _read_objectives(value: Any, info: ValidationInfo) -> tuple[Objective, ...]:
+    return read_objectives(value, info.data.get("optimize_mode"))
+
+
+AllObjectives = Annotated[
+    tuple[InstanceOf[Objective], ...], BeforeValidator(_read_objectives), PlainSerializer(_write_records)
+]
+AllLimits = Annotated[tuple[InstanceOf[Limit], ...], BeforeValidator(read_limits), PlainSerializer(_write_records)]
+
+
+def _read_rule(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return read_rule(value)
+    if value is None or isinstance(value, EarlyStopping):
+        return value
+    raise ConfigError(
+        f"early_stopping = {value!r} is no rule",
+        fix="give one: ASHA(max_steps=27), Hyperband(max_steps=27), MedianStopping() or Patience(5)",
+    )
+
+
+def _write_rule(rule: EarlyStopping | None) -> dict[str, Any] | None:
+    """The rule, or why it cannot be written down: the search runs all the same."""
+    try:
+        return None if rule is None else rule.to_json()
+    except ConfigError as error:
+        return {"rule": type(rule).__qualname__, "problem": error.what}
+
+
+Rule = Annotated[SkipValidation[EarlyStopping | None], BeforeValidator(_read_rule), PlainSerializer(_write_rule)]
 
 
 def _check_share(value: float | None) -> float | None:
@@ -95,6 +134,15 @@ class RetiariiExeConfig(Settings):
         deterministic: Whether what is proposed depends on the seed alone, whatever ends first. Slots may then stand
             idle, as the strategy waits for trials in the order in which it proposed them.
         optimize_mode: Whether a higher or a lower metric is better; by default what the strategy says, or ``maximize``.
+        objectives: What the search is after, if that is more than ``default``: ``{'default': 'maximize', 'parameters':
+            'minimize'}``, texts such as ``'minimize parameters'``, or `Objective`s, which may have bounds. Each names a
+            metric that the evaluator reports, or something that is known of a model without training (see
+            `ModelSpace.measure`); ``default`` has to be among them.
+        limits: What every model has to keep: texts such as ``'parameters <= 1e6'``, or `Limit`s. A model that breaks
+            one which training is not needed for is never trained; others are worse than all that keep their limits.
+        early_stopping: A rule that ends or pauses trials by their intermediate results: `ASHA`, `Hyperband`,
+            `MedianStopping`, `Patience`, or an `EarlyStopping` of one's own. None lets each trial come to its end. A
+            search that is resumed keeps the kind of its rule, whose arguments may be others.
         keep_weights: Of how many of the best trials the weights are kept; others' are deleted as the search goes on.
         weights_url: Where weights are kept: a directory that workers can write to, or a URL of fsspec's, such as
             ``s3://bucket/search``; None for the experiment's directory.
@@ -127,6 +175,9 @@ class RetiariiExeConfig(Settings):
     frozen_after: Duration = 60.0
     deterministic: bool = False
     optimize_mode: Literal["maximize", "minimize"] | None = None
+    objectives: AllObjectives = ()
+    limits: AllLimits = ()
+    early_stopping: Rule = None
     keep_weights: NotNegative = 10
     weights_url: str | None = None
     execution_engine: Engine = Field(default_factory=ExecutionEngineConfig)

@@ -24,8 +24,10 @@ from retix.experiment.export.exporting import find_export
 from retix.experiment.interrupt import deferred_interrupt
 from retix.experiment.plan import make_plan, set_log_level
 from retix.experiment.record.earlier import Earlier, change_config, find_earlier
+from retix.experiment.record.recording import MEASURED_FILE
 from retix.experiment.recorded import RecordedExperiment
 from retix.experiment.session import Session, open_store
+from retix.measures import Measure
 from retix.model_space import ModelSpace
 from retix.mutation import Mutator
 from retix.space import Constraint
@@ -56,6 +58,8 @@ class RetiariiExperiment(RecordedExperiment):
         example_inputs: What the model is traced with: a tensor, or a tuple of arguments. By default the evaluator's
             first batch; where there is neither, the model is scripted.
         constraints: What every model has to keep, see `retix.constraint`.
+        measures: What else can be known of a model without training it, see `ModelSpace.measure`; objectives and limits
+            may name it.
 
     Raises:
         ConfigError: An argument is missing or of the wrong kind.
@@ -72,10 +76,12 @@ class RetiariiExperiment(RecordedExperiment):
         *,
         example_inputs: Any = None,
         constraints: Iterable[Constraint] = (),
+        measures: Iterable[Measure] = (),
     ) -> None:
         super().__init__(None)
         given = evaluator if evaluator is not None else trainer
-        self._base = read_base(base_model, given, check_mutators(applied_mutators or ()), example_inputs, constraints)
+        mutators = check_mutators(applied_mutators or ())
+        self._base = read_base(base_model, given, mutators, example_inputs, constraints, measures)
         self._strategy = check_strategy(strategy if strategy is not None else Random())
         self._space: ModelSpace | None = None
         self._thread: threading.Thread | None = None
@@ -181,7 +187,7 @@ class RetiariiExperiment(RecordedExperiment):
                 clear whether a higher or a lower metric is better, or what is to be resumed was another search.
             RecipeError: The evaluator cannot be sent to workers.
             ConversionError: The base model cannot be captured.
-            SpaceError: Choices contradict each other.
+            SpaceError: Choices contradict each other, or no model keeps the limits.
             MutationError: A mutator failed.
             GenerationError: The first model of the space cannot be written as source.
             StoreError: The experiment cannot be recorded, or another process runs it.
@@ -207,6 +213,7 @@ class RetiariiExperiment(RecordedExperiment):
         name = config.experiment_name or self._base.name
         with deferred_interrupt() as is_interrupted, open_store(plan, name, earlier) as store:
             self._reader = StoreReader(store.directory)
+            space.keep_measurements(self._reader.file(MEASURED_FILE))
             Session(plan, store, engine, earlier).run(port, lambda: self._stop.is_set() or is_interrupted())
 
     @staticmethod
@@ -279,14 +286,14 @@ class RetiariiExperiment(RecordedExperiment):
 
     def export_top_models(
         self,
-        top_k: int = 1,
+        top_k: int | None = None,
         optimize_mode: OptimizeMode | None = None,
         formatter: Literal["code", "dict", "instance"] = "dict",
     ) -> list[Any]:
         if isinstance(self._strategy, BaseStrategy):
             find_export(formatter)
             with suppress(NotImplementedError):
-                return list(self._strategy.export_top_models(top_k=top_k))
+                return list(self._strategy.export_top_models(top_k=1 if top_k is None else top_k))
         return super().export_top_models(top_k, optimize_mode, formatter)
 
 

@@ -6,20 +6,23 @@ import importlib.metadata
 import logging
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from retix.experiment.adapting import adapt_strategy
 from retix.experiment.config import RetiariiExeConfig
+from retix.experiment.objectives import aim_rule, check_unlimited, choose_objectives, find_measured, limit_space
 from retix.experiment.record.earlier import Earlier
-from retix.experiment.record.recording import describe_search, describe_space
+from retix.experiment.record.recording import MEASURED_FILE, describe_search, describe_space
 from retix.experiment.search.failure_policy import FailurePolicy
 from retix.experiment.search.limits import Limits
 from retix.experiment.search.listener import Listener
 from retix.experiment.sending import EvaluatorSender
 from retix.model_space import ModelSpace
+from retix.objective import Objectives
+from retix.stopping import EarlyStopping
 from retix.store import OptimizeMode
 from retix.strategy import BaseStrategy, Strategy
 from retix.trial import FailureKind
@@ -44,6 +47,9 @@ class Plan:
         mode: Whether a higher or a lower metric is better.
         record: The settings as the store keeps them.
         files: What is written into a new experiment, by name.
+        objectives: What the search is after, with its limits.
+        stopping: Decides by intermediate results which trials go on; aimed. None lets each come to its end.
+        measured: What is measured of each model before it is trained, by name.
     """
 
     space: ModelSpace
@@ -54,6 +60,9 @@ class Plan:
     mode: OptimizeMode
     record: Mapping[str, Any]
     files: Mapping[str, bytes]
+    objectives: Objectives = field(default_factory=Objectives)
+    stopping: EarlyStopping | None = None
+    measured: tuple[str, ...] = ()
 
     @property
     def limits(self) -> Limits:
@@ -93,9 +102,12 @@ def make_plan(
         MutationError: A mutator failed.
         GenerationError: The first model of the space cannot be written as source.
         StoreError: Weights cannot be kept where they are to be.
+        SpaceError: No model of the space keeps the limits.
     """
     if earlier is not None:
         earlier.check(space, strategy, mode)
+        # What a clock measured then has to be what the strategy sees again.
+        space.keep_measurements(earlier.reader.file(MEASURED_FILE))
     if config.weights_url is not None:
         WeightStore(config.weights_url).check()
     evaluator = EvaluatorSender(space)
@@ -103,10 +115,20 @@ def make_plan(
     space.source(first)
     evaluator(first)
     files = {} if earlier is not None else {**describe_space(space), **describe_search(space, strategy)}
+    objectives = choose_objectives(config.objectives, config.limits, mode)
+    measured = find_measured(space, objectives)
     adapted, listeners = adapt_strategy(strategy, config)
-    adapted.start(space)
+    limited = limit_space(space, objectives, measured)
+    if not isinstance(strategy, Strategy):
+        check_unlimited(strategy, space, limited)
+        # A strategy of NNI's kind sees one number of each model.
+        adapted.aim(Objectives([objectives.primary]))
+    else:
+        adapted.aim(objectives)
+    adapted.start(limited)
     record = {**config.to_json(), "strategy": type(strategy).__name__, "seed": getattr(strategy, "seed", None)}
-    return Plan(space, adapted, listeners, evaluator, config, mode, record, files)
+    stopping = aim_rule(config.early_stopping, objectives)
+    return Plan(space, adapted, listeners, evaluator, config, mode, record, files, objectives, stopping, measured)
 
 
 def _choose_policies(config: RetiariiExeConfig) -> Mapping[FailureKind, FailurePolicy]:

@@ -13,16 +13,20 @@ from retix.experiment.export.exporting import find_export
 from retix.experiment.export.folder import Folder, export_folders
 from retix.experiment.record.recorded_model import RecordedModels
 from retix.model_space import ModelSpace
+from retix.objective import Objective, Objectives
 from retix.space import Sample
 from retix.store import (
     ExperimentInfo,
     FailureCount,
     OptimizeMode,
     StoreReader,
+    find_best,
+    find_front,
+    read_objectives,
     send_command,
     wait_for_answer,
 )
-from retix.trial import Trial, TrialState
+from retix.trial import Trial
 
 # Seconds for which the driver's answer is waited for; it looks for commands several times a second.
 _PATIENCE = 30.0
@@ -88,35 +92,61 @@ class RecordedExperiment:
         reader = self._store()
         return reader.directory if trial is None else reader.trial_directory(trial.id)
 
-    def top_trials(self, top_k: int = 1, optimize_mode: OptimizeMode | None = None) -> list[Trial]:
-        """The best trials so far, best first; those that ran, not their duplicates.
+    @property
+    def objectives(self) -> Objectives:
+        """What the search is after, with its limits.
+
+        Raises:
+            ConfigError: The experiment has not run yet.
+        """
+        return read_objectives(self.info)
+
+    def front(self) -> list[Trial]:
+        """The trials so far that no other is better than in all objectives, sorted by the first of them.
+
+        Trials within the limits come before all others; if there is none, these are the ones that are closest to them.
+        With one objective they are the best trial and its equals. Duplicates and pruned trials are left out.
+
+        Raises:
+            ConfigError: The experiment has not run yet.
+        """
+        return find_front(self._store())
+
+    def top_trials(self, top_k: int | None = None, optimize_mode: OptimizeMode | None = None) -> list[Trial]:
+        """The best trials so far, best first; those that ran to their end, not their duplicates.
+
+        Args:
+            top_k: How many. With several objectives, how many of the `front`. By default one, or the whole front.
+            optimize_mode: If given, the metric ``default`` alone counts, in this direction.
 
         Raises:
             ConfigError: The experiment has not run yet, or an argument has another value.
         """
         reader = self._store()
-        if top_k < 1:
+        if top_k is not None and top_k < 1:
             raise ConfigError(f"top_k is {top_k}", fix="ask for at least one model")
         if optimize_mode not in (None, "maximize", "minimize"):
             raise ConfigError(f"there is no optimize_mode {optimize_mode!r}", fix="use 'maximize' or 'minimize'")
-        if optimize_mode in (None, reader.info().optimize_mode):
-            return reader.best(top_k)
-        scored = reader.trials(state=TrialState.SUCCEEDED)
-        return sorted(scored, key=lambda t: t.metric or 0.0, reverse=optimize_mode == "maximize")[:top_k]
+        if optimize_mode is not None:
+            return find_best(reader, top_k or 1, Objectives([Objective(mode=optimize_mode)]))
+        if top_k is None and len(self.objectives) > 1:
+            return self.front()
+        return find_best(reader, top_k or 1)
 
     # -- taking out ---------------------------------------------------------------------------------------------
 
     def export_top_models(
         self,
-        top_k: int = 1,
+        top_k: int | None = None,
         optimize_mode: OptimizeMode | None = None,
         formatter: Literal["code", "dict", "instance"] = "dict",
     ) -> list[Any]:
-        """The best models found so far, best first.
+        """The best models found so far, best first; with several objectives the front, sorted by the first of them.
 
         Args:
-            top_k: How many.
-            optimize_mode: Whether a higher or a lower metric is better; by default as in the search.
+            top_k: How many. By default one, or with several objectives the whole `front`, of which ``top_k`` are taken
+                that are best by the first.
+            optimize_mode: If given, the metric ``default`` alone counts, in this direction.
             formatter: ``code`` for the source of each model, ``dict`` for its choices, label to answer, ``instance``
                 for the model itself, with the weights that were trained if they were kept (see ``keep_weights``).
 
@@ -134,6 +164,7 @@ class RecordedExperiment:
         out: str | Path,
         top_k: int = 1,
         *,
+        front: bool = False,
         trial: int | None = None,
         onnx: bool = False,
         check: bool = True,
@@ -143,7 +174,8 @@ class RecordedExperiment:
 
         Args:
             out: Where to; created where it is missing.
-            top_k: How many of the best.
+            top_k: How many of the best; with several objectives, of the `front`, as they are sorted there.
+            front: Whether to write the whole `front` instead.
             trial: The id of one trial to write instead, whatever its rank.
             onnx: Whether to write ``model.onnx`` too.
             check: Whether each model is loaded in a clean interpreter, and its outputs are compared.
@@ -154,7 +186,8 @@ class RecordedExperiment:
             ConfigError: The experiment has not run yet, or a model has no ONNX form.
         """
         reader = self._store()
-        chosen = self.top_trials(top_k) if trial is None else [reader.trial(trial)]
+        best = [] if trial is not None else self.front() if front else self.top_trials(top_k)
+        chosen = best if trial is None else [reader.trial(trial)]
         return export_folders(reader, chosen, Path(out), onnx=onnx, check=check, force=force)
 
     # -- commands -----------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ class Session:
         self._engine = engine
         self._earlier = earlier
         self._reader = StoreReader(store.directory)
-        self._progress = Progress(plan.config.max_trial_number, plan.mode == "maximize")
+        self._progress = Progress(plan.config.max_trial_number, plan.mode == "maximize", objectives=plan.objectives)
 
     def run(self, port: int | None, should_stop: Callable[[], bool]) -> None:
         """Search to the end, and record how it ended; says so on stdout.
@@ -95,10 +95,25 @@ class Session:
     def _make_search(self) -> Search:
         plan = self._plan
         url = find_weights(plan.config.weights_url, self._store.directory)
-        weights = WeightKeeper(plan.config.keep_weights, plan.mode == "maximize", url, strategy=plan.strategy)
+        weights = WeightKeeper(
+            plan.config.keep_weights,
+            plan.mode == "maximize",
+            url,
+            strategy=plan.strategy,
+            objectives=plan.objectives,
+        )
         listener = Listeners(self._progress, *plan.listeners)
         return Search(
-            plan.space, plan.strategy, self._engine, self._store, plan.evaluator, plan.limits, weights, listener
+            plan.space,
+            plan.strategy,
+            self._engine,
+            self._store,
+            plan.evaluator,
+            plan.limits,
+            weights,
+            listener,
+            stopping=plan.stopping,
+            measured=plan.measured,
         )
 
 

@@ -24,6 +24,10 @@ _PATIENCE = 0.05
 # Seconds that a strategy has, in a replay, to submit again what is recorded.
 _REPLAY_PATIENCE = 60.0
 
+# Seconds after which a strategy that submits nothing is taken to wait for what early stopping has paused, where nothing
+# else goes on.
+_PATIENCE_WITH_PAUSED = 10.0
+
 # How often a strategy may look for free slots after the end before it is ended.
 _LAST_LOOKS = 3
 
@@ -59,6 +63,9 @@ class UserStrategy(Strategy):
         self._error: BaseException | None = None
         self._queue: deque[tuple[Model, str, int]] = deque()
         self._proposed: dict[int, Model] = {}  # those that have not ended, by the number of their trial
+        self._paused: set[int] = set()  # those of them that early stopping has paused
+        self._awaited: list[Model] = []  # what the thread waits for
+        self._last_news = time.monotonic()  # when a trial was last told or observed, or a model submitted
         self._next_number = 1
         self._told = 0
         self._seen = 0
@@ -125,7 +132,7 @@ class UserStrategy(Strategy):
 
     @property
     def seen(self) -> int:
-        """How many trials had been told when the last proposal was submitted."""
+        """How many trials had been told or observed when the last proposal was submitted."""
         return self._seen
 
     def skip_number(self) -> None:
@@ -148,6 +155,8 @@ class UserStrategy(Strategy):
         super().tell(trial)
         with self._changed:
             self._told += 1
+            self._last_news = time.monotonic()
+            self._paused.discard(trial.id)
             model = self._proposed.pop(trial.id, None)
             if model is None:
                 return  # it came from the user
@@ -157,9 +166,29 @@ class UserStrategy(Strategy):
             self._duplicates += trial.state is TrialState.DUPLICATE
             self._changed.notify_all()
 
-    def started(self, trial: int) -> None:
-        """Learn that a trial has begun to run."""
+    def observe(self, trial: Trial) -> None:
+        """Learn that early stopping has paused a trial, so that its slot is free; its model goes on being trained."""
         with self._changed:
+            self._told += 1
+            self._last_news = time.monotonic()
+            if trial.id in self._proposed:
+                self._paused.add(trial.id)
+                self._changed.notify_all()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the strategy's thread waits for models to end, and has submitted nothing that is to be proposed.
+
+        One that looks for itself, again and again, is known by nothing but its silence.
+        """
+        with self._changed:
+            is_silent = time.monotonic() - self._last_news > _PATIENCE_WITH_PAUSED
+            return not self._queue and (is_silent or not all(map(is_stopped_exec, self._awaited)))
+
+    def started(self, trial: int) -> None:
+        """Learn that a trial has begun to run, or goes on."""
+        with self._changed:
+            self._paused.discard(trial)
             if trial in self._proposed:
                 self._proposed[trial].status = ModelStatus.Training
 
@@ -195,13 +224,16 @@ class UserStrategy(Strategy):
                 model.status, model.metric = ModelStatus.Frozen, None
                 self._submitted.append(model)
                 self._queue.append((model, place, self._told))
+                self._last_news = time.monotonic()
             self._changed.notify_all()
 
     def wait(self, models: Iterable[Model]) -> None:
         """Return when all models have ended."""
         waiting = list(models)
         with self._changed:
+            self._awaited = waiting
             self._changed.wait_for(lambda: self._is_closed or all(map(is_stopped_exec, waiting)))
+            self._awaited = []
             if not all(map(is_stopped_exec, waiting)):
                 raise SearchEndedError
 
@@ -213,7 +245,7 @@ class UserStrategy(Strategy):
                 if self._last_looks > _LAST_LOOKS:
                     raise SearchEndedError
                 return 0
-            return 0 if self._is_spent() else self._slots - (len(self._submitted) - self._ended)
+            return 0 if self._is_spent() else self._slots - (len(self._submitted) - self._ended - len(self._paused))
 
     def is_over(self) -> bool:
         """Whether no further model will be trained."""

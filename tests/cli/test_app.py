@@ -187,3 +187,17 @@ def test_the_module_is_the_command(root: Path, id: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert [experiment["id"] for experiment in json.loads(done.stdout)] == [id]
+
+
+def test_what_early_stopping_did_is_shown(run: Run, root: Path) -> None:
+    """How far a pruned trial came, and why a paused one waits."""
+    with Store.create(root, name="x", optimize_mode="maximize", config={}, versions={}) as store:
+        store.add_trial(Trial(1, Sample({"a": 1}), TrialState.PRUNED, {"default": 0.5}, steps=1))
+        store.add_trial(Trial(2, Sample({"a": 2}), TrialState.PRUNED, {"default": 0.25}, steps=3))
+        paused = "paused by early stopping after 9 results"
+        store.add_trial(Trial(3, Sample({"a": 3}), metrics={"default": 0.75}, steps=9, waits_for=paused))
+    out = run("show", store.id, "--dir", root).out
+    assert "pruned after 1 result " in out
+    assert "pruned after 3 results " in out
+    assert f"waiting: {paused}" in out
+    assert "best (maximized): -" in out

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from retix import report_final_result, report_intermediate_result
+from retix.evaluator import continue_from_checkpoint
 
 ModelClass = Callable[[], Any]
 
@@ -33,6 +34,33 @@ def score_width(model_cls: ModelClass, log: Path | None = None, gate: Path | Non
     if gate is not None:
         wait_for(gate)
     report_final_result({"default": -abs(width - 4.0), "width": width})
+
+
+def learn_width(model_cls: ModelClass, log: Path, steps: int = 4, fails_at: int | None = None) -> float:
+    """Reports the width times the step, ``steps`` times, and goes on where it was paused; ``log`` has what it did.
+
+    At the step ``fails_at`` it raises, the first time.
+    """
+    model = model_cls()
+    width = width_of(model)
+    begin = continue_from_checkpoint(model=model)
+    for step in range(begin + 1, steps + 1):
+        line = f"{width} {step}"
+        is_again = log.exists() and line in log.read_text().splitlines()
+        with log.open("a") as file:
+            print(line, file=file)
+        if step == fails_at and not is_again:
+            raise RuntimeError("a bad step")
+        report_intermediate_result({"default": float(width * step), "loss": 1.0 / step})
+    return float(width * steps)
+
+
+def learn_nothing(model_cls: ModelClass, value: float) -> float:
+    """Reports the same value twice."""
+    model_cls()
+    report_intermediate_result({"default": value, "loss": 1.0})
+    report_intermediate_result({"default": value, "loss": 1.0})
+    return 0.75
 
 
 def count_parameters(model_cls: ModelClass, log: Path) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from retix.experiment.search.weight_keeper import WeightKeeper
 from retix.model_space import ModelSpace
 from retix.recipe import dumps
 from retix.space import Sample
+from retix.stopping import EarlyStopping
 from retix.store import Store, StoreReader
 from retix.strategy import Strategy
-from retix.trial import Proposal, Reported, Trial, TrialState
+from retix.trial import Proposal, Reported, Trial, TrialState, Verdict
 from tests.experiment.nets import INPUTS
 
 
@@ -29,6 +30,7 @@ class Scripted(Strategy):
         super().__init__(seed=0)
         self.left = [Sample(sample) for sample in samples]
         self.told: list[Trial] = []
+        self.observed: list[Trial] = []
 
     def ask(self) -> Proposal | None:
         return Proposal(self.left.pop(0)) if self.left else None
@@ -40,6 +42,48 @@ class Scripted(Strategy):
     def tell(self, trial: Trial) -> None:
         super().tell(trial)
         self.told.append(trial)
+
+    def observe(self, trial: Trial) -> None:
+        self.observed.append(trial)
+
+
+class Ruled(EarlyStopping):
+    """Says what a table has for a trial and its step, lets trials go on in a given order, and remembers all it hears.
+
+    Args:
+        verdicts: By trial and step; where it has nothing, the trial goes on.
+        promotions: Which paused trials go on; each is named as soon as it has paused.
+    """
+
+    def __init__(self, verdicts: Mapping[tuple[int, int], Verdict], promotions: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        self._verdicts = verdicts
+        self._left = list(promotions)
+        self._asked_to_pause: set[int] = set()
+        self.heard: list[Any] = []
+
+    @property
+    def may_pause(self) -> bool:
+        return Verdict.PAUSE in self._verdicts.values()
+
+    def report(self, trial: int, step: int, metrics: Mapping[str, float]) -> Verdict:
+        self.heard.append((trial, step, dict(metrics)))
+        verdict = self._verdicts.get((trial, step), Verdict.GO_ON)
+        if verdict is Verdict.PAUSE:
+            self._asked_to_pause.add(trial)
+        return verdict
+
+    def ended(self, trial: int) -> None:
+        self.heard.append(("ended", trial))
+
+    def next_promotion(self) -> int | None:
+        return self._left[0] if self._left and self._left[0] in self._asked_to_pause else None
+
+    def promoted(self, trial: int) -> None:
+        self.heard.append(("promoted", trial))
+        self._asked_to_pause.discard(trial)
+        if trial in self._left:
+            self._left.remove(trial)
 
 
 @dataclass
@@ -82,6 +126,8 @@ def make_search(
     listener: Listener | None = None,
     limits: Limits | None = None,
     arguments: dict[str, Any] | None = None,
+    stopping: EarlyStopping | None = None,
+    measured: tuple[str, ...] = (),
 ) -> tuple[Search, StoreReader]:
     """A search that is about to begin, and what it will have recorded."""
     strategy.start(space)
@@ -89,7 +135,18 @@ def make_search(
     evaluator = dumps(FunctionalEvaluator(function, **(arguments or {})))
     weights = WeightKeeper(1, True, store.directory, strategy=strategy)
     listener = listener or Listener()
-    search = Search(space, strategy, engine, store, lambda sample: evaluator, limits or Limits(), weights, listener)
+    search = Search(
+        space,
+        strategy,
+        engine,
+        store,
+        lambda sample: evaluator,
+        limits or Limits(),
+        weights,
+        listener,
+        stopping=stopping,
+        measured=measured,
+    )
     return search, reader
 
 

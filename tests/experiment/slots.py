@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from retix.errors import ExecutionError
 from retix.execution import Engine, InlineEngine
-from retix.trial import Cancelled, Event, Failed, Failure, Finished, Job, Started
+from retix.trial import Cancelled, Event, Failed, Failure, Finished, Halted, Job, Reported, Started, Verdict
 
 
 class ShuffledEngine(Engine):
@@ -33,6 +33,8 @@ class ShuffledEngine(Engine):
         self._breaks = breaks
         self._keeps = keeps
         self._slots: dict[int, tuple[Job, bool]] = {}  # the job, and whether it has begun
+        self._running: dict[int, InlineEngine] = {}  # where trials run that wait for an answer, or were given one
+        self._asked: set[int] = set()
         self._pending: list[Event] = []
         self.jobs: list[Job] = []
 
@@ -51,12 +53,15 @@ class ShuffledEngine(Engine):
         self._slots[job.trial] = job, False
 
     def events(self, timeout: float | None = None) -> list[Event]:
-        moving = [trial for trial, (_, has_begun) in self._slots.items() if not (has_begun and self._keeps(trial))]
+        moving = [
+            trial
+            for trial, (_, has_begun) in self._slots.items()
+            if not (has_begun and self._keeps(trial)) and trial not in self._asked
+        ]
         if moving:
             trial = self._random.choice(moving)
             job, has_begun = self._slots[trial]
             if has_begun:
-                del self._slots[trial]
                 self._pending.append(self._run(job))
             else:
                 self._slots[trial] = job, True
@@ -70,15 +75,33 @@ class ShuffledEngine(Engine):
         attempt = sum(other.trial == job.trial for other in self.jobs)
         failure = self._breaks(job, attempt)
         if failure is not None:
+            self._forget(job.trial)
             return Failed(job.trial, failure, time.time())
-        with InlineEngine() as engine:
-            engine.submit(job)
-            last = engine.events()[-1]
-        assert isinstance(last, (Finished, Failed))
+        if job.trial not in self._running:
+            self._running[job.trial] = InlineEngine()
+            self._running[job.trial].submit(job)
+        last = self._running[job.trial].events()[-1]
+        if isinstance(last, Reported):  # the trial asks, and waits
+            self._asked.add(job.trial)
+            return last
+        assert isinstance(last, (Finished, Failed, Halted))
+        self._forget(job.trial)
         return last
 
+    def _forget(self, trial: int) -> bool:
+        engine = self._running.pop(trial, None)
+        if engine is not None:
+            engine.close()
+        self._asked.discard(trial)
+        return self._slots.pop(trial, None) is not None
+
+    def answer(self, trial: int, verdict: Verdict) -> None:
+        if trial in self._asked:
+            self._asked.remove(trial)
+            self._running[trial].answer(trial, verdict)
+
     def cancel(self, trial: int) -> None:
-        if self._slots.pop(trial, None) is not None:
+        if self._forget(trial):
             self._pending.append(Cancelled(trial, time.time()))
 
     def resize(self, capacity: int) -> None:
@@ -88,4 +111,5 @@ class ShuffledEngine(Engine):
         return {trial: "waits for its turn" for trial, (_, has_begun) in self._slots.items() if not has_begun}
 
     def close(self) -> None:
-        self._slots.clear()
+        for trial in list(self._slots):
+            self._forget(trial)

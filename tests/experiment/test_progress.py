@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from rich.console import Console
 
 from retix.experiment.progress import Progress
 from retix.experiment.search.limits import Limits
+from retix.objective import Limit, Objective, Objectives
 from retix.space import Sample
 from retix.store import Store, StoreReader
 from retix.trial import Failure, FailureKind, Reported, Trial, TrialState
@@ -129,3 +132,38 @@ def test_it_holds_nothing_of_what_has_ended() -> None:
         progress.trial_changed(make_trial(id, TrialState.RUNNING))
         progress.trial_changed(make_trial(id, TrialState.SUCCEEDED, 0.5))
     assert not progress._open
+
+
+def test_the_front_and_what_early_stopping_did_are_counted(tmp_path: Path) -> None:
+    """With several objectives the size of the front is shown beside the best; paused trials are those that wait."""
+    aims = Objectives([Objective(), Objective("size", "minimize")], [Limit("size", at_most=50)])
+    progress = Progress(9, True, Console(file=io.StringIO()), objectives=aims)
+    results = [(0.9, 90.0), (0.5, 10.0), (0.6, 20.0), (0.4, 30.0)]
+    with Store.create(tmp_path, name="", optimize_mode="maximize", config={}, versions={}) as store:
+        for id, (metric, size) in enumerate(results, 1):
+            trial = Trial(id, Sample(), TrialState.SUCCEEDED, {"default": metric, "size": size})
+            progress.trial_changed(trial)
+            store.add_trial(trial)
+        paused = Trial(5, Sample(), TrialState.WAITING, {"default": 0.1}, steps=3, waits_for="paused")
+        progress.trial_changed(paused)
+        store.add_trial(paused)
+        pruned = Trial(6, Sample(), TrialState.PRUNED, {"default": 0.1}, steps=1)
+        progress.trial_changed(pruned)
+        store.add_trial(pruned)
+        said = "5/9 trials, 0 running, 0 failed, 1 pruned, 1 paused, best 0.6 (trial 3), front of 2"
+        assert progress.summary().startswith(said)
+        again = Progress(9, True, Console(file=io.StringIO()), objectives=aims)
+        again.take_up(StoreReader(store.directory))
+        assert again.summary() == said
+    progress.trial_changed(replace(paused, state=TrialState.RUNNING))
+    assert "paused" not in progress.summary()
+
+
+def test_an_objective_that_nobody_reports_is_named_once() -> None:
+    """A name that is written wrongly would make every trial the worst."""
+    progress = Progress(9, True, Console(file=io.StringIO()), objectives=Objectives([Objective(), Objective("lose")]))
+    with pytest.warns(RuntimeWarning, match="trial 1 has no 'lose'.*it has 'default'"):
+        progress.trial_changed(make_trial(1, TrialState.SUCCEEDED, 0.5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        progress.trial_changed(make_trial(2, TrialState.SUCCEEDED, 0.5))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.experiment.resumed import PERIOD, STRATEGIES, TRIALS
+from tests.experiment.resumed import EPOCH_PERIOD, PERIOD, STOPPED_EARLY, STRATEGIES, TRIALS
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -19,10 +19,14 @@ IN_TRIAL, AT_COMMIT, NEVER = "in a trial", "at a commit", "never"
 SEEDED = [name for name in STRATEGIES if name != "random without seed"]
 
 # A strategy of NNI's kind acts on its own time: what it submits next depends on results alone, one at a time.
-PAIRED = [name for name in SEEDED if name != "of NNI's kind"]
+# And verdicts of early stopping depend on which trial reports first. Reinforcement learning takes its time.
+PAIRED = [name for name in SEEDED if name not in ("of NNI's kind", STOPPED_EARLY, "rl")]
+
+KILLED = [(name, how) for name in SEEDED for how in (IN_TRIAL, AT_COMMIT) if (name, how) != ("rl", IN_TRIAL)]
 
 CASES: list[tuple[str, bool, str]] = [
-    *((name, False, how) for name in SEEDED for how in (NEVER, IN_TRIAL, AT_COMMIT)),
+    *((name, False, NEVER) for name in SEEDED),
+    *((name, False, how) for name, how in KILLED),
     *((name, True, how) for name in PAIRED for how in (NEVER, IN_TRIAL, AT_COMMIT)),
     ("random without seed", False, IN_TRIAL),
     ("random with that seed", False, NEVER),
@@ -47,11 +51,10 @@ def test_every_search_came_to_its_end(searches: dict[tuple[str, bool, str], dict
         assert found["state"] == "done", case
         own = [state for state, _, _ in found["ends"] if state != "duplicate"]
         assert len(own) == TRIALS, case
-        assert set(own) == {"succeeded", "failed"}, case
+        assert set(own) == {"succeeded", "pruned" if case[0] == STOPPED_EARLY else "failed"}, case
 
 
-@pytest.mark.parametrize("how", [IN_TRIAL, AT_COMMIT])
-@pytest.mark.parametrize("name", SEEDED)
+@pytest.mark.parametrize(("name", "how"), KILLED)
 def test_killed_drivers_leave_no_trace(
     name: str, how: str, searches: dict[tuple[str, bool, str], dict[str, Any]]
 ) -> None:
@@ -67,6 +70,17 @@ def test_two_at_a_time(name: str, how: str, searches: dict[tuple[str, bool, str]
     check_equal(searches[name, True, how], undisturbed, how)
 
 
+def test_early_stopping_takes_up_where_it_was(searches: dict[tuple[str, bool, str], dict[str, Any]]) -> None:
+    """Each trial is told once, however often it was paused and lost; no checkpoint of one that has ended is left."""
+    for how in (NEVER, IN_TRIAL, AT_COMMIT):
+        found = searches[STOPPED_EARLY, False, how]
+        assert found["told"] == list(range(1, len(found["ends"]) + 1))
+        assert found["pauses"] == searches[STOPPED_EARLY, False, NEVER]["pauses"]
+        assert {steps for _, steps in found["pauses"]} == {1, 3}
+        assert found["checkpoints"] == []
+        assert found["snapshots"]
+
+
 def test_a_seed_that_was_drawn_is_kept(searches: dict[tuple[str, bool, str], dict[str, Any]]) -> None:
     """A strategy without a seed goes on with the one it drew at the beginning."""
     check_equal(
@@ -78,8 +92,11 @@ def check_equal(found: dict[str, Any], undisturbed: dict[str, Any], how: str) ->
     """Two searches are equal, the first one having lost drivers if ``how`` says so."""
     assert found["samples"] == undisturbed["samples"]
     assert found["ends"] == undisturbed["ends"]
+    assert found["steps"] == undisturbed["steps"]
     if how == IN_TRIAL:
-        assert found["drivers"] == 1 + len(range(PERIOD, TRIALS + 1, PERIOD))
+        own = [steps for (state, *_), steps in zip(found["ends"], found["steps"], strict=True) if state != "duplicate"]
+        chances, period = (sum(own), EPOCH_PERIOD) if found["pauses"] else (TRIALS, PERIOD)
+        assert found["drivers"] == 1 + chances // period
     elif how == AT_COMMIT:
         assert found["drivers"] > 3
     else:

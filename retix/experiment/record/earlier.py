@@ -17,11 +17,12 @@ from retix.experiment.record.recording import PICKLE_FILE, SEARCH_FILE, VERSION
 from retix.experiment.record.signature import find_difference, sign_space, sign_strategy
 from retix.model_space import ModelSpace
 from retix.recipe import loads
+from retix.stopping import EarlyStopping, read_rule
 from retix.store import ExperimentInfo, OptimizeMode, StoreReader, check_private, read_experiment
 from retix.strategy import BaseStrategy, Strategy
 
-# What the trials that ran hang on.
-_FIXED = ("deterministic", "weights_url")
+# What the trials that ran hang on. Experiments of before there were objectives have none of these in their record.
+_FIXED: dict[str, Any] = {"deterministic": False, "weights_url": None, "objectives": [], "limits": []}
 
 # What the record of a config holds beside its settings.
 _FOREIGN = ("strategy", "seed")
@@ -43,10 +44,14 @@ class Earlier:
 
     @property
     def config(self) -> RetiariiExeConfig:
-        """Its settings, as they were last."""
+        """Its settings, as they were last.
+
+        Raises:
+            ConfigError: Its rule of early stopping cannot be made again from what was stored.
+        """
         kept = {name: value for name, value in self.info.config.items() if name not in _FOREIGN}
         root = self.reader.directory.parent
-        return RetiariiExeConfig(**{**kept, "experiment_working_directory": root})
+        return RetiariiExeConfig(**{**kept, "experiment_working_directory": root, "early_stopping": self._load_rule()})
 
     def settle(self, config: RetiariiExeConfig) -> RetiariiExeConfig:
         """``config``, if the search can go on by it: budget, concurrency and limits may be others than they were.
@@ -54,10 +59,16 @@ class Earlier:
         Raises:
             ConfigError: It contradicts what the trials that ran hang on.
         """
-        then, now = self.config.to_json(), config.to_json()
-        for name in _FIXED:
-            if then[name] != now[name]:
-                raise self._refusal(f"{name} was {then[name]!r} and is {now[name]!r}")
+        then, now = self.info.config, config.to_json()
+        for name, default in _FIXED.items():
+            if then.get(name, default) != now[name]:
+                raise self._refusal(f"{name} was {then.get(name, default)!r} and is {now[name]!r}")
+        rules = [_name_rule(record.get("early_stopping")) for record in (then, now)]
+        if rules[0] != rules[1]:
+            raise self._refusal(
+                f"early_stopping was {rules[0]} and is {rules[1]}",
+                "trials were paused and ended by it; its arguments may be others, its kind may not",
+            )
         if now["deterministic"] and then["trial_concurrency"] != now["trial_concurrency"]:
             was, now_is = then["trial_concurrency"], now["trial_concurrency"]
             raise self._refusal(
@@ -118,6 +129,18 @@ class Earlier:
             raise self._unreadable(f"{type(error).__name__}: {error}") from error
         return found["space"], found["strategy"]
 
+    def _load_rule(self) -> EarlyStopping | None:
+        """The rule of early stopping; one of the user's own is imported, as whoever wrote the record says."""
+        recorded = self.info.config.get("early_stopping")
+        if recorded is None:
+            return None
+        check_private(self.reader.file(SEARCH_FILE))
+        self._extend_path()
+        try:
+            return read_rule(recorded)
+        except ConfigError as error:
+            raise self._unreadable(recorded.get("problem") or error.what) from error
+
     def _extend_path(self) -> None:
         """Let modules be found where the script found them, behind those that are found already."""
         known = {os.path.abspath(entry) for entry in sys.path}
@@ -141,6 +164,11 @@ class Earlier:
     def working_directory(self) -> Path:
         """Where the script stood that began the search."""
         return Path(self.document["working_directory"])
+
+
+def _name_rule(recorded: Mapping[str, Any] | None) -> str | None:
+    """The class of a rule, without its module: that of a script's own is another one where it is imported."""
+    return None if recorded is None else str(recorded["rule"]).rpartition(".")[-1]
 
 
 def find_earlier(root: str | Path, id: str) -> Earlier:

@@ -27,6 +27,9 @@ SPACE_FILE = "space.json"
 INPUTS_FILE = "inputs.json"
 """What the models can be called with, as `write_inputs` writes it; missing where that is not known."""
 
+MEASURED_FILE = "measured.jsonl"
+"""What was measured of models without training that might come out otherwise another time."""
+
 SEARCH_FILE = "search.json"
 """What must be the same when the search is gone on with, and what `PICKLE_FILE` needs."""
 

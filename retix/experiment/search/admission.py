@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from retix.errors import ConfigError, InvalidMutation, RetixError
+from retix.errors import ConfigError, EvaluationError, InvalidMutation, RetixError
 from retix.experiment.search.budget import Budget
 from retix.experiment.search.job_maker import JobMaker
 from retix.experiment.search.ledger import Ledger
@@ -26,10 +26,18 @@ class Admission:
         ledger: Records.
         roster: Takes trials up.
         outcomes: Ends those that end at once.
+        measured: The names of the measures that are taken of each model before it is trained.
     """
 
     def __init__(
-        self, space: ModelSpace, jobs: JobMaker, budget: Budget, ledger: Ledger, roster: Roster, outcomes: Outcomes
+        self,
+        space: ModelSpace,
+        jobs: JobMaker,
+        budget: Budget,
+        ledger: Ledger,
+        roster: Roster,
+        outcomes: Outcomes,
+        measured: tuple[str, ...] = (),
     ) -> None:
         self._space = space
         self._jobs = jobs
@@ -37,6 +45,7 @@ class Admission:
         self._ledger = ledger
         self._roster = roster
         self._outcomes = outcomes
+        self._measured = measured
         self.last_id = 0
         """The number of trials so far."""
 
@@ -61,7 +70,9 @@ class Admission:
             original = self._ledger.store.find_original(digest)
             if original is not None:
                 return self._admit_duplicate(replace(trial, digest=digest, duplicate_of=original.id), original)
-            entry = Entry(replace(trial, digest=digest), self._jobs.make(trial, self._budget.limits))
+            measures = self._measure(proposal.sample)
+            job = self._jobs.make(trial, self._budget.limits)
+            entry = Entry(replace(trial, digest=digest, metrics=measures), job, measures=measures)
         except InvalidMutation as error:
             return self._end_unbuilt(trial, FailureKind.INVALID, error)
         except RetixError as error:
@@ -70,8 +81,27 @@ class Admission:
         self._budget.count_started()
         return self._take_up(entry)
 
+    def _measure(self, sample: Sample) -> dict[str, float]:
+        """What is known of a model without training it.
+
+        Raises:
+            EvaluationError: It cannot be measured.
+        """
+        found = {}
+        for name in self._measured:
+            try:
+                found[name] = float(self._space.measure(sample, name))
+            except Exception as error:  # a measure runs the user's model
+                what = error.what if isinstance(error, RetixError) else f"{type(error).__name__}: {error}"
+                raise EvaluationError(
+                    f"{name!r} of the model cannot be measured: {what}",
+                    why="an objective or a limit names it, so it is measured before the model is trained",
+                    fix="see whether the model runs with the example inputs, or leave the objective out",
+                ) from error
+        return found
+
     def _take_up(self, entry: Entry) -> Trial:
-        if entry.trial.inherit and self._roster.find(entry.trial.parent or 0) is not None:
+        if entry.trial.inherit and self._roster.is_awaited(entry.trial.parent or 0):
             entry.trial = replace(entry.trial, waits_for=f"waits for the weights of trial {entry.trial.parent}")
         with self._ledger.round():
             self._roster.add(entry)
@@ -79,7 +109,7 @@ class Admission:
         return entry.trial
 
     def _admit_duplicate(self, trial: Trial, original: Trial) -> Trial:
-        if self._roster.find(original.id) is not None:
+        if self._roster.is_awaited(original.id):
             words = f"waits for the result of trial {original.id}"
             return self._take_up(Entry(replace(trial, inherit=False, waits_for=words)))
         with self._ledger.round():

@@ -127,7 +127,7 @@ class Controls:
             self._engine.cancel(number)
             return f"trial {number} is being stopped"
         with self._ledger.round():
-            self._outcomes.stop(entry.trial)
+            self._outcomes.stop(entry)
         return f"trial {number} is stopped"
 
     def _set(self, arguments: Mapping[str, Any]) -> str:
@@ -171,7 +171,11 @@ class Controls:
         return str(self._admission.admit(Proposal(sample)).id)
 
 
-_WORDS = {TrialState.STOPPED: "was stopped", TrialState.DUPLICATE: "carries the result of another"}
+_WORDS = {
+    TrialState.STOPPED: "was stopped",
+    TrialState.PRUNED: "was ended by early stopping",
+    TrialState.DUPLICATE: "carries the result of another",
+}
 
 
 def _check_names(arguments: Mapping[str, Any], *known: str) -> None:

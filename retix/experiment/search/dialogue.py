@@ -6,10 +6,10 @@ import json
 from collections import deque
 from typing import Any
 
-from retix.experiment.search.replay import SNAPSHOT_FILE, STRATEGY_FILE, Past, as_told, is_begun
+from retix.experiment.search.replay import SNAPSHOT_FILE, STRATEGY_FILE, Past, as_observed, as_told, is_begun
 from retix.experiment.user_strategy import UserStrategy
 from retix.store import StepKind, Store
-from retix.strategy import Strategy
+from retix.strategy import Strategy, Wrapper
 from retix.trial import Proposal, Trial
 
 # Steps from one snapshot to the next. A shorter search is replayed from its beginning, and so checked in full.
@@ -36,7 +36,7 @@ class Dialogue:
         self._window = window
         self._steps: list[tuple[StepKind, int | None, Any]] = []  # not in the journal yet
         self._open: deque[int] = deque()  # with a window: proposed and not told
-        self._ended: dict[int, tuple[Trial, Any]] = {}  # not told yet
+        self._ended: dict[int, tuple[Trial, Any]] = {}  # not told yet; also the paused that were not observed yet
         self._is_asynchronous = bool(getattr(strategy, "is_asynchronous", False))
         self._has_asked_in_vain = False
         self._last_step = 0
@@ -54,6 +54,13 @@ class Dialogue:
         if self._window is not None and len(self._open) >= self._window:
             return False
         return self._is_asynchronous or not self._has_asked_in_vain
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the strategy proposes nothing more before it is told something."""
+        if self._is_asynchronous:
+            return bool(getattr(self.strategy, "is_waiting", False))
+        return self._has_asked_in_vain
 
     @property
     def has_asked_in_vain(self) -> bool:
@@ -94,6 +101,16 @@ class Dialogue:
         if self._window is None:
             self._steps.append(("tell", trial.id, data))
 
+    def paused(self, trial: Trial) -> None:
+        """Note that early stopping has paused a trial, to be observed in its turn; there is no window then."""
+        data = {"steps": trial.steps, "metrics": dict(trial.metrics)}
+        self._ended[trial.id] = trial, data
+        self._steps.append(("pause", trial.id, data))
+
+    def promoted(self, trial: Trial) -> None:
+        """Note that a paused trial goes on; the strategy is not told."""
+        self._steps.append(("promote", trial.id, {"steps": trial.steps}))
+
     def halted(self, trial: int) -> None:
         """Note that a trial was stopped because the search ends; the strategy is not told."""
         self._steps.append(("halt", trial, None))
@@ -113,7 +130,7 @@ class Dialogue:
         self._steps.clear()
 
     def deliver(self) -> list[Trial]:
-        """Tell what has ended, as far as it is time; returns which trials were told."""
+        """Tell what has ended or was paused, as far as it is time; returns which of the ended trials were told."""
         self._take_snapshot()
         told = []
         while (following := self._following()) is not None:
@@ -123,8 +140,11 @@ class Dialogue:
                 self._open.popleft()
                 self._steps.append(("tell", following, data))
             self._has_asked_in_vain = False
-            self.strategy.tell(as_told(trial, data))
-            told.append(trial)
+            if trial.state.is_final:
+                self.strategy.tell(as_told(trial, data))
+                told.append(trial)
+            else:
+                self.strategy.observe(as_observed(trial, data))
         self._take_snapshot()
         return told
 
@@ -158,8 +178,11 @@ def can_be_restored(strategy: Strategy) -> bool:
     """
     if isinstance(strategy, UserStrategy):
         return False
+    if isinstance(strategy, Wrapper) and not all(map(can_be_restored, strategy.inside())):
+        return False
     definers = {
         name: next(index for index, cls in enumerate(type(strategy).__mro__) if name in vars(cls))
-        for name in ("ask", "tell", "state", "load_state")
+        for name in ("ask", "tell", "observe", "state", "load_state")
     }
-    return max(definers["state"], definers["load_state"]) <= min(definers["ask"], definers["tell"])
+    changes = min(definers[name] for name in ("ask", "tell", "observe"))
+    return max(definers["state"], definers["load_state"]) <= changes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from retix.errors import RetixError
 from retix.execution import Engine
@@ -18,6 +19,14 @@ from retix.trial import FailureKind, Inheritance, Trial, TrialState
 
 INHERITED_FILE = "inherited.json"
 """In a trial's directory: what it took over from its parent, or why it took over nothing."""
+
+_WORDS = {
+    TrialState.FAILED: "has failed",
+    TrialState.STOPPED: "was stopped",
+    TrialState.PRUNED: "was ended by early stopping",
+    TrialState.WAITING: "is paused",
+    TrialState.RUNNING: "was paused, and has not ended yet",
+}
 
 
 class Dispatch:
@@ -65,7 +74,8 @@ class Dispatch:
             entry.job = entry.job or self._jobs.make(entry.trial, self._budget.limits)
         except RetixError as error:
             with self._ledger.round():
-                self._outcomes.end_unbuilt(entry.trial, FailureKind.BUILD, error)
+                unbuilt = replace(entry.trial, metrics=entry.measures, steps=0)
+                self._outcomes.end_unbuilt(unbuilt, FailureKind.BUILD, error)
             return
         inheritance = self._find_inheritance(entry.trial) if entry.trial.inherit else None
         self._engine.submit(self._jobs.equip(entry.job, inheritance))
@@ -78,7 +88,7 @@ class Dispatch:
             parent = self._ledger.store.trial(parent.duplicate_of)  # which has the weights
         address = self._weights.address(parent.id)
         if parent.state is not TrialState.SUCCEEDED:
-            self._start_fresh(trial, parent, f"trial {parent.id} has {parent.state}")
+            self._start_fresh(trial, parent, f"trial {parent.id} {_WORDS.get(parent.state, parent.state)}")
             return None
         if address is None:
             self._start_fresh(trial, parent, f"the weights of trial {parent.id} are gone")

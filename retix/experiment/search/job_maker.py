@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from retix.experiment.search.judge import Judge
 from retix.experiment.search.limits import Limits
 from retix.experiment.search.seeding import seed_of_trial
 from retix.experiment.search.weight_keeper import WeightKeeper
@@ -25,6 +26,7 @@ class JobMaker:
         evaluator: Gives the serialised evaluator of a sample.
         store: Has the trials' directories.
         weights: Says where weights go.
+        judge: Says whether trials ask how to go on, and where they keep their state when they are paused.
         seed: The strategy's; each trial has one of its own that follows from it.
     """
 
@@ -34,12 +36,14 @@ class JobMaker:
         evaluator: Callable[[Sample], bytes],
         store: Store,
         weights: WeightKeeper,
+        judge: Judge,
         seed: Callable[[], int],
     ) -> None:
         self._space = space
         self._evaluator = evaluator
         self._store = store
         self._weights = weights
+        self._judge = judge
         self._seed = seed
 
     def make(self, trial: Trial, limits: Limits) -> Job:
@@ -60,6 +64,9 @@ class JobMaker:
             log_limit=limits.trial_log,
             weights=self._weights.target(trial.id),
             seed=seed_of_trial(self._seed(), trial.id),
+            asks=self._judge.asks,
+            checkpoint=self._judge.checkpoint(trial.id),
+            first_step=trial.steps,
         )
 
     def equip(self, job: Job, inheritance: Inheritance | None) -> Job:

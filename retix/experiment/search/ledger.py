@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from retix.experiment.search.dialogue import Dialogue
+from retix.experiment.search.judge import Judge
 from retix.experiment.search.listener import Listener
 from retix.experiment.search.weight_keeper import WeightKeeper
 from retix.store import Store
@@ -21,13 +22,17 @@ class Ledger:
         store: Where it is recorded.
         dialogue: Hears of trials that have ended, in the name of the strategy.
         weights: Decides which weights stay.
+        judge: Hears of intermediate results, and of trials that go on or have ended, in the name of early stopping.
         listener: Hears of everything.
     """
 
-    def __init__(self, store: Store, dialogue: Dialogue, weights: WeightKeeper, listener: Listener) -> None:
+    def __init__(
+        self, store: Store, dialogue: Dialogue, weights: WeightKeeper, judge: Judge, listener: Listener
+    ) -> None:
         self.store = store
         self._dialogue = dialogue
         self._weights = weights
+        self._judge = judge
         self._listener = listener
         self._news: list[Callable[[], None]] = []
 
@@ -63,14 +68,29 @@ class Ledger:
         self._announce(trial)
 
     def report(self, trial: Trial, report: Reported) -> None:
-        """Record an intermediate result."""
+        """Record an intermediate result; the trial is answered afterwards."""
         self.store.add_report(trial.id, report.step, report.metrics, report.time)
+        known = {**trial.metrics, **report.metrics}
+        self._news.append(partial(self._judge.report, trial.id, report.step + 1, known))
         self._news.append(partial(self._listener.trial_reported, trial, report))
 
     def end(self, trial: Trial, penalty: float | None) -> None:
         """Record a trial that has ended, for the strategy too."""
         self.record(trial)
         self._dialogue.ended(trial, penalty)
+        if trial.attempts:
+            self._news.append(partial(self._judge.ended, trial.id))
+
+    def pause(self, trial: Trial) -> None:
+        """Record a trial that is paused, for the strategy too."""
+        self.record(trial)
+        self._dialogue.paused(trial)
+
+    def promote(self, trial: Trial) -> None:
+        """Record a paused trial that goes on."""
+        self.record(trial)
+        self._dialogue.promoted(trial)
+        self._news.append(partial(self._judge.promoted, trial.id))
 
     def halt(self, trial: Trial) -> None:
         """Record a trial that was stopped because the search ends.

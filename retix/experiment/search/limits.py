@@ -23,7 +23,8 @@ class Limits:
         trials: How many trials are run, duplicates not counted; None for no limit.
         duration: Seconds that the search may take, time in which it is paused not counted; None for no limit. A search
             that is resumed has all of them again.
-        trial_duration: Seconds that one trial may take; None for no limit.
+        trial_duration: Seconds that a trial may take, each time that it is run or goes on after a pause; None for no
+            limit.
         patience: Proposals in a row that may start no trial, because their network is known or cannot be built.
         retries: How often a trial is run again whose worker died or was lost, where ``policies`` does not say.
         trial_memory: Bytes of memory that one trial may take; None for no limit.

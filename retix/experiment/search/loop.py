@@ -14,16 +14,19 @@ from retix.experiment.search.dialogue import Dialogue
 from retix.experiment.search.dispatch import Dispatch
 from retix.experiment.search.ending import EndReason
 from retix.experiment.search.job_maker import JobMaker
+from retix.experiment.search.judge import Judge
 from retix.experiment.search.ledger import Ledger
 from retix.experiment.search.limits import Limits
 from retix.experiment.search.listener import Listener, Listeners
 from retix.experiment.search.outcomes import Outcomes
+from retix.experiment.search.pausing import Pausing
 from retix.experiment.search.resumption import Resumption
 from retix.experiment.search.roster import Roster
 from retix.experiment.search.waiting import Waiting
 from retix.experiment.search.weight_keeper import WeightKeeper
 from retix.model_space import ModelSpace
 from retix.space import Sample
+from retix.stopping import EarlyStopping
 from retix.store import Store, StoreReader
 from retix.strategy import Strategy
 
@@ -55,10 +58,14 @@ class Search:
         limits: What may be spent, and by which rules.
         weights: Keeps the weights of the best trials, and of those that are inherited from.
         listener: Hears of every change.
+        stopping: Says after each intermediate result how a trial goes on; it knows what the search is after, and
+            nothing of any trial yet. None lets every trial run to its end.
+        measured: The names of the measures that are taken of each model before it is trained, and that its metrics hold
+            from then on, beside what the evaluator reports.
 
     Raises:
         ConfigError: The search is to be deterministic, and the strategy is a user's function that decides by itself
-            when to look at results.
+            when to look at results, or early stopping compares trials that run at the same time.
     """
 
     def __init__(
@@ -71,22 +78,36 @@ class Search:
         limits: Limits,
         weights: WeightKeeper,
         listener: Listener,
+        *,
+        stopping: EarlyStopping | None = None,
+        measured: tuple[str, ...] = (),
     ) -> None:
         self._engine = engine
         self._weights = weights
         self._roster = Roster()
         self._budget = Budget(limits)
-        self._dialogue = Dialogue(strategy, store, engine.capacity if limits.deterministic else None)
+        # One trial after the other, early stopping depends on no time; and a paused trial need not be told of.
+        has_window = limits.deterministic and stopping is None
+        self._dialogue = Dialogue(strategy, store, engine.capacity if has_window else None)
+        if limits.deterministic and stopping is not None and engine.capacity > 1:
+            raise ConfigError(
+                f"deterministic=True does not go with early stopping and trial_concurrency={engine.capacity}",
+                why="which of several trials reports first depends on time, and so do the verdicts",
+                fix="set trial_concurrency = 1, or leave deterministic at False",
+            )
         if limits.deterministic and self._dialogue.is_asynchronous:
             raise ConfigError(
                 "deterministic=True does not go with a strategy that runs in a thread of its own",
                 why="when it looks at results is for it to decide, and so depends on time",
                 fix="write it as a retix.strategy.Strategy, or leave deterministic at False",
             )
-        jobs = JobMaker(space, evaluator, store, weights, lambda: strategy.seed)
-        ledger = self._ledger = Ledger(store, self._dialogue, weights, listener)
+        self._judge = Judge(stopping, engine, store.directory)
+        self._measured = measured
+        jobs = JobMaker(space, evaluator, store, weights, self._judge, lambda: strategy.seed)
+        ledger = self._ledger = Ledger(store, self._dialogue, weights, self._judge, listener)
         self._outcomes = Outcomes(ledger, self._roster, self._budget)
-        self._admission = Admission(space, jobs, self._budget, ledger, self._roster, self._outcomes)
+        self._pausing = Pausing(self._judge, ledger, self._roster, self._outcomes)
+        self._admission = Admission(space, jobs, self._budget, ledger, self._roster, self._outcomes, measured)
         self._dispatch = Dispatch(space, engine, jobs, self._budget, ledger, self._roster, self._outcomes, weights)
         self._waiting = Waiting(engine, ledger, self._roster)
         self._controls = Controls(
@@ -112,7 +133,15 @@ class Search:
             StoreError: The record cannot be read.
         """
         Resumption(
-            self._dialogue, self._ledger, self._budget, self._roster, self._admission, self._outcomes, self._weights
+            self._dialogue,
+            self._ledger,
+            self._budget,
+            self._roster,
+            self._admission,
+            self._outcomes,
+            self._weights,
+            self._judge,
+            self._measured,
         ).take_up(reader)
 
     def run(self, should_stop: Callable[[], bool]) -> EndReason:
@@ -123,7 +152,7 @@ class Search:
         Raises:
             StoreError: Something cannot be recorded.
             ExecutionError: The engine cannot start a worker.
-            Exception: Whatever the strategy raises.
+            Exception: Whatever the strategy, or the rule of early stopping, raises.
         """
         try:
             self._dialogue.begin()
@@ -150,8 +179,14 @@ class Search:
             if self._budget.remaining() <= 0:
                 return EndReason.DURATION
             may_be_more, reason = (False, None) if self._budget.is_paused else self._proceed()
-            if reason is not None and not self._roster:
-                return reason
+            if self._is_idle(reason):
+                if not self._roster.paused:
+                    assert reason is not None
+                    return reason
+                if reason is None or not self._pausing.promote_finalist():
+                    # What the strategy learns by that may let it propose more.
+                    self._pausing.end_all()
+                continue
             self._outcomes.handle(self._engine.events(0.0 if may_be_more else self._patience()))
             self._waiting.refresh(self._budget.is_paused, now=has_changed)
 
@@ -160,9 +195,22 @@ class Search:
         heartbeat = _ASYNCHRONOUS_HEARTBEAT if self._dialogue.is_asynchronous else _HEARTBEAT
         return max(0.0, min(heartbeat, self._budget.remaining()))
 
+    def _is_idle(self, reason: EndReason | None) -> bool:
+        """Whether nothing goes on, and nothing will: for a reason, or because the strategy waits for what is paused."""
+        if self._roster.working or self._budget.is_paused:
+            return False
+        return reason is not None or (self._roster.paused > 0 and self._dialogue.is_stuck)
+
     def _proceed(self) -> tuple[bool, EndReason | None]:
-        """Begin the next trial, if there is one; returns whether there may be more at once, or why there is none."""
+        """Begin or go on with the next trial, if there is one.
+
+        Returns:
+            Whether there may be more at once, and why no more are proposed, if so.
+        """
         self._dispatch.submit_ready()
+        if self._engine.free > 0 and self._pausing.promote_next():
+            self._dispatch.submit_ready()
+            return True, None
         if (reason := self._budget.reason()) is not None:
             return False, reason
         if self._engine.free <= self._roster.ready or self._roster.held >= _HELD_PER_SLOT * self._engine.capacity:
@@ -185,7 +233,8 @@ class Search:
     def _halt(self) -> None:
         """Stop what runs, and record that; the engine is closed by whoever opened it."""
         for entry in self._roster:
-            self._engine.cancel(entry.trial.id)
+            if self._roster.is_submitted(entry.trial.id):
+                self._engine.cancel(entry.trial.id)
         if self._roster:
             with self._ledger.round():
                 self._outcomes.halt()

@@ -13,7 +13,7 @@ from retix.errors import ConfigError
 from retix.experiment.user_strategy import UserStrategy
 from retix.store import Step, Store, StoreReader
 from retix.strategy import Strategy
-from retix.trial import Proposal, Trial
+from retix.trial import Proposal, Trial, TrialState
 
 STRATEGY_FILE = "strategy.json"
 """The state of the strategy before its first step."""
@@ -29,6 +29,8 @@ class Past:
     Attributes:
         untold: The trials that the strategy was not told, in the order of their ids.
         halted: Those of them that were stopped because the search ended.
+        paused: Those of them that early stopping has paused.
+        promotions: For each trial that was paused and went on: after how many results, each time.
         has_asked_in_vain: Whether the strategy had nothing when it was asked last, and was told nothing since.
         last_step: The number of the last step.
         snapshot: The number of the step that the state was loaded from; 0 for the first state.
@@ -36,6 +38,8 @@ class Past:
 
     untold: tuple[int, ...]
     halted: frozenset[int]
+    paused: frozenset[int]
+    promotions: Mapping[int, tuple[int, ...]]
     has_asked_in_vain: bool
     last_step: int
     snapshot: int
@@ -53,7 +57,9 @@ def replay(strategy: Strategy, store: Store, reader: StoreReader) -> Past:
         ConfigError: The strategy does not propose what is recorded, or nothing is recorded that it could begin with.
     """
     if not is_begun(store.directory) and next(reader.steps(), None) is None and not reader.trials(limit=1):
-        return Past((), frozenset(), False, 0, 0)  # its driver ended before the strategy was asked anything
+        return Past(
+            (), frozenset(), frozenset(), {}, False, 0, 0
+        )  # its driver ended before the strategy was asked anything
     if isinstance(strategy, UserStrategy):
         steps = list(reader.steps())
         _answer(strategy, store, steps)
@@ -64,7 +70,22 @@ def replay(strategy: Strategy, store: Store, reader: StoreReader) -> Past:
 
 def as_told(trial: Trial, data: Mapping[str, Any] | None) -> Trial:
     """The trial as the strategy is told it: with the metrics of a penalty, if there is one."""
-    return trial if data is None else replace(trial, metrics=data["metrics"])
+    return trial if data is None else replace(trial, metrics={**trial.metrics, **data["metrics"]})
+
+
+def as_observed(trial: Trial, data: Mapping[str, Any]) -> Trial:
+    """The trial as the strategy observes it, whatever has become of it since it was paused."""
+    return replace(
+        trial,
+        state=TrialState.WAITING,
+        metrics=data["metrics"],
+        steps=data["steps"],
+        failure=None,
+        started=None,
+        ended=None,
+        attempts=0,
+        waits_for="",
+    )
 
 
 def is_begun(directory: Path) -> bool:
@@ -110,16 +131,21 @@ def _take(strategy: Strategy, store: Store, steps: Iterable[Step], after: int) -
         elif step.number > after and step.kind == "tell":
             assert step.trial is not None
             strategy.tell(as_told(store.trial(step.trial), step.data))
+        elif step.number > after and step.kind == "pause":
+            assert step.trial is not None
+            strategy.observe(as_observed(store.trial(step.trial), step.data))
         yield step
 
 
 def _read_past(steps: Iterable[Step], snapshot: int) -> Past:
     untold: dict[int, None] = {}
     halted: set[int] = set()
+    paused: set[int] = set()
+    promotions: dict[int, tuple[int, ...]] = {}
     in_vain, last = False, 0
     for step in steps:
         last = step.number
-        if step.kind in ("ask", "tell"):
+        if step.kind in ("ask", "tell", "pause"):
             in_vain = step.trial is None
         if step.trial is None:
             continue
@@ -127,26 +153,41 @@ def _read_past(steps: Iterable[Step], snapshot: int) -> Past:
             untold[step.trial] = None
         elif step.kind == "tell":
             untold.pop(step.trial, None)
+            paused.discard(step.trial)
+        elif step.kind == "pause":
+            paused.add(step.trial)
+        elif step.kind == "promote":
+            paused.discard(step.trial)
+            promotions[step.trial] = (*promotions.get(step.trial, ()), step.data["steps"])
         elif step.kind == "halt":
             halted.add(step.trial)
         elif step.kind == "requeue":
             halted.discard(step.trial)
-    return Past(tuple(untold), frozenset(halted), in_vain, last, snapshot)
+    return Past(tuple(untold), frozenset(halted), frozenset(paused), promotions, in_vain, last, snapshot)
 
 
 def _answer(strategy: UserStrategy, store: Store, steps: list[Step]) -> None:
     """Let the `run` of a user's strategy begin anew, and answer what it submits from the record.
 
     Its thread sees results whenever it looks, not when it is asked. So each step says how many trials it had been told
-    of when it submitted a model, and it is told of no more before it has submitted that again.
+    of, or had seen paused, when it submitted a model, and it is told of no more before it has submitted that again.
     """
     asked = deque(step for step in steps if step.kind in ("ask", "enqueue"))
-    told = [step for step in steps if step.kind == "tell"]
-    for count, step in enumerate(told):
+    count = 0
+    for step in steps:
+        if step.kind not in ("tell", "pause", "promote"):
+            continue
         while asked and (asked[0].kind == "enqueue" or asked[0].data["seen"] <= count):
             _ask_user(strategy, store, asked.popleft())
         assert step.trial is not None
-        strategy.tell(as_told(store.trial(step.trial), step.data))
+        if step.kind == "promote":
+            strategy.started(step.trial)
+            continue
+        count += 1
+        if step.kind == "tell":
+            strategy.tell(as_told(store.trial(step.trial), step.data))
+        else:
+            strategy.observe(as_observed(store.trial(step.trial), step.data))
     for step in asked:
         _ask_user(strategy, store, step)
 

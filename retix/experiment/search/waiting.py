@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from retix.execution import Engine
 from retix.experiment.search.ledger import Ledger
+from retix.experiment.search.outcomes import explain_pause
 from retix.experiment.search.roster import Entry, Roster
 from retix.trial import TrialState
 
@@ -58,6 +59,8 @@ class Waiting:
             return "waits for a worker"
         if trial.duplicate_of is not None:
             return f"waits for the result of trial {trial.duplicate_of}"
-        if trial.inherit and trial.parent is not None and self._roster.find(trial.parent) is not None:
+        if self._roster.is_paused(trial.id):
+            return explain_pause(trial.steps)
+        if trial.inherit and trial.parent is not None and self._roster.is_awaited(trial.parent):
             return f"waits for the weights of trial {trial.parent}"
         return "paused" if is_paused else "waits for a free slot"

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from retix.errors import StoreError
+from retix.objective import Objectives
+from retix.pareto import Costs, order
 from retix.strategy import Strategy
 from retix.trial import Trial, TrialState, WeightsAddress
 from retix.weights import WeightStore
@@ -40,16 +42,26 @@ class WeightKeeper:
         maximize: Whether a higher metric is better; of equals, the earlier trial is.
         url: The store of weights, as `WeightStore` takes it.
         strategy: Whose possible parents keep theirs; None if no trial inherits.
+        objectives: What makes trials the best, if that is more than the metric ``default``: by front, and of one front
+            the least crowded first.
     """
 
     def __init__(
-        self, count: int, maximize: bool, url: str | os.PathLike[str], *, strategy: Strategy | None = None
+        self,
+        count: int,
+        maximize: bool,
+        url: str | os.PathLike[str],
+        *,
+        strategy: Strategy | None = None,
+        objectives: Objectives | None = None,
     ) -> None:
         self._count = count
         self._sign = -1.0 if maximize else 1.0
         self._store = WeightStore(url)
         self._strategy = strategy
+        self._objectives = objectives or Objectives()
         self._best: list[tuple[float, int]] = []
+        self._judged: list[tuple[Costs, float, int]] = []  # the best where more counts: costs, violations, ids
         self._sizes: dict[int, int] = {}  # of the weights that are there, in bytes
         self._ended: set[int] = set()  # since the last sweep
         self._originals: dict[int, int] = {}  # of duplicates that may become parents
@@ -95,8 +107,7 @@ class WeightKeeper:
             return
         self._ended.add(trial.id)
         if self._count > 0 and trial.state is TrialState.SUCCEEDED and trial.metric is not None:
-            bisect.insort(self._best, (self._sign * trial.metric, trial.id))
-            del self._best[self._count :]
+            self._rank(trial, trial.metric)
 
     def sweep(self) -> None:
         """Delete what is no longer needed of the trials that have ended so far."""
@@ -124,6 +135,19 @@ class WeightKeeper:
         """Wait for deletions that are under way; nothing is swept afterwards."""
         if self._thread is not None:
             self._thread.shutdown()
+
+    def _rank(self, trial: Trial, metric: float) -> None:
+        """Take a trial among the best, if it is, and let the last of them go."""
+        aims = self._objectives
+        if len(aims) == 1 and not aims.limits:
+            bisect.insort(self._best, (self._sign * metric, trial.id))
+            del self._best[self._count :]
+            return
+        judged = [*self._judged, (aims.costs(trial.metrics), aims.violation(trial.metrics), trial.id)]
+        judged.sort(key=lambda entry: entry[-1])
+        best = order([costs for costs, _, _ in judged], [violation for _, violation, _ in judged])[: self._count]
+        self._judged = [judged[at] for at in best]
+        self._best = [(float(place), id) for place, (_, _, id) in enumerate(self._judged)]
 
     @property
     def _inherits(self) -> bool:

@@ -14,7 +14,7 @@ from retix.experiment.search.limits import Limits
 from retix.experiment.user_strategy import UserStrategy
 from retix.space import Sample
 from retix.store import Store, StoreReader
-from retix.strategy import BaseStrategy, GridSearch, Random, RegularizedEvolution, Strategy
+from retix.strategy import BaseStrategy, Dedup, GridSearch, Random, RegularizedEvolution, Strategy
 from retix.trial import Trial, TrialState
 from tests.experiment.nets import Chain
 from tests.experiment.scores import score_width
@@ -106,9 +106,43 @@ def test_whom_a_state_brings_back() -> None:
         def run(self, base_model: Any, applied_mutators: Any) -> None:
             """Nothing."""
 
-    trusted: list[Strategy] = [Random(), GridSearch(), RegularizedEvolution(), Plain(), Whole()]
+    class Observer(RegularizedEvolution):
+        def observe(self, trial: Trial) -> None:
+            super().observe(trial)
+
+    trusted: list[Strategy] = [Random(), GridSearch(), RegularizedEvolution(), Plain(), Whole(), Dedup(Whole())]
     assert all(map(can_be_restored, trusted))
-    assert not any(map(can_be_restored, [Learner(), Scripted(), UserStrategy(Function())]))
+    assert not any(
+        map(can_be_restored, [Learner(), Observer(), Scripted(), UserStrategy(Function()), Dedup(Scripted())])
+    )
+
+
+def test_paused_trials_are_observed_in_their_turn(tmp_path: Path) -> None:
+    """Between those that are told, as the journal has it; whoever had nothing to propose is asked again then."""
+
+    class Listening(Scripted):
+        def tell(self, trial: Trial) -> None:
+            super().tell(trial)
+            heard.append(("tell", trial.id, trial.steps))
+
+        def observe(self, trial: Trial) -> None:
+            heard.append(("observe", trial.id, trial.steps))
+
+    heard: list[Any] = []
+    with make_store(tmp_path) as store:
+        dialogue = Dialogue(Listening({"width": 1}, {"width": 2}), store, None)
+        assert [dialogue.ask(number) is None for number in (1, 2, 3)] == [False, False, True]
+        assert dialogue.is_stuck
+        for trial in (Trial(2, Sample({}), steps=1), Trial(1, Sample({}), TrialState.SUCCEEDED, steps=4)):
+            (dialogue.ended if trial.state.is_final else dialogue.paused)(trial)
+        dialogue.write()
+        assert [trial.id for trial in dialogue.deliver()] == [1]
+        assert not dialogue.is_stuck
+        dialogue.promoted(Trial(2, Sample({}), steps=1))
+        dialogue.write()
+        steps = [(step.kind, step.trial, step.data) for step in StoreReader(store.directory).steps()][3:]
+    assert heard == [("observe", 2, 1), ("tell", 1, 4)]
+    assert steps == [("pause", 2, {"steps": 1, "metrics": {}}), ("tell", 1, None), ("promote", 2, {"steps": 1})]
 
 
 def test_a_deterministic_search(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from retix.experiment.search.failure_policy import FailurePolicy, Streak, may_re
 from retix.experiment.search.limits import Limits
 from retix.experiment.search.loop import EndReason
 from retix.strategy import RegularizedEvolution
+from retix.strategy.member import Member
 from retix.trial import Failure, FailureKind, Job, TrialState
 from tests.experiment.nets import Chain, Gated
 from tests.experiment.scores import raise_in_model, score_width
@@ -150,7 +151,8 @@ def test_evolution_learns_from_a_penalty(tmp_path: Path) -> None:
         engine = ShuffledEngine(1, breaks=lambda job, attempt: NO_ROOM)
         search, _ = make_search(make_space(Chain()), strategy, engine, store, score_width, limits=limits)
         search.run(never)
-    assert {member["score"] for member in strategy.state()["population"]} == {-99.0}
+    members = [Member.from_json(data) for data in strategy.state()["population"]]
+    assert {member.costs for member in members} == {(99.0,)}
 
 
 def test_failures_in_a_row_end_the_search(tmp_path: Path) -> None:

@@ -59,10 +59,40 @@ def test_twins_end_with_their_original() -> None:
     assert submit_all(roster) == [3]
 
 
+def test_paused_trials_take_no_slot() -> None:
+    """Nobody waits for them, nor does the search, until they are promoted."""
+    twin = make_entry(3, duplicate_of=1)
+    roster = fill(make_entry(1), make_entry(2, parent=1), twin, make_entry(4))
+    assert submit_all(roster) == [1, 4]
+    assert roster.pause(1) == [twin]
+    assert (roster.paused, roster.working, roster.is_paused(1), roster.is_awaited(1)) == (1, 3, True, False)
+    assert not roster.is_submitted(1)
+    roster.remove(3)
+    assert submit_all(roster) == [2]
+    roster.add(make_entry(5, parent=1))
+    assert submit_all(roster) == [5]
+    roster.add(make_entry(6))
+    roster.promote(1)
+    assert (roster.paused, roster.is_awaited(1)) == (0, True)
+    roster.add(make_entry(7, parent=1))
+    assert roster.held == 1
+    assert submit_all(roster) == [6, 1]
+
+
+def test_a_trial_may_come_paused() -> None:
+    """As it does where a search is resumed, also one that inherits from a trial which has not ended."""
+    roster = fill(make_entry(1))
+    roster.add(make_entry(2, parent=1), is_paused=True)
+    assert (roster.held, roster.paused, submit_all(roster)) == (0, 1, [1])
+    roster.remove(2)
+    assert (roster.paused, roster.working) == (0, 1)
+
+
 def test_whoever_is_removed_is_gone() -> None:
     """From whatever place it was in; nothing of it is kept."""
     roster = fill(make_entry(1), make_entry(2, parent=1), make_entry(3, duplicate_of=1), make_entry(4))
-    for number in (2, 3, 4):
+    roster.add(make_entry(5), is_paused=True)
+    for number in (2, 3, 4, 5):
         roster.remove(number)
         assert roster.find(number) is None
     assert [entry.trial.id for entry in roster] == [1]

@@ -13,6 +13,7 @@ import torch
 
 from retix.errors import StoreError
 from retix.experiment.search.weight_keeper import WeightKeeper, weights_key
+from retix.objective import Objective, Objectives
 from retix.space import Sample
 from retix.strategy import Strategy
 from retix.trial import Proposal, Trial, TrialState, WeightsAddress
@@ -257,3 +258,14 @@ def test_a_place_that_is_none() -> None:
     """A URL that nobody understands is refused before a search begins."""
     with pytest.raises(StoreError, match="no store of weights at nonsense://x"):
         WeightKeeper(1, True, "nonsense://x")
+
+
+def test_the_front_keeps_its_weights(store: WeightStore) -> None:
+    """With several objectives the best trials are those of the front, the least crowded of them first."""
+    aims = Objectives([Objective(), Objective("size", "minimize")])
+    keeper = WeightKeeper(3, True, store.url, objectives=aims)
+    for id, (metric, size) in enumerate([(0.9, 9.0), (0.8, 9.5), (0.1, 1.0), (0.5, 5.0), (0.51, 5.1)], 1):
+        write(store, id)
+        keeper.trial_ended(Trial(id, Sample(), TrialState.SUCCEEDED, {"default": metric, "size": size}))
+        keeper.sweep()
+    assert left(keeper, store) == [1, 3, 4]
