@@ -11,7 +11,20 @@ from collections.abc import Callable
 import torch
 from rich.console import Console
 
-from benchmarks import compile, edit, generated, inheritance, listing, memory, sample, scale, symbolic, trials
+from benchmarks import (
+    ask,
+    compile,
+    edit,
+    generated,
+    inheritance,
+    listing,
+    memory,
+    sample,
+    scale,
+    symbolic,
+    trials,
+    two_objectives,
+)
 from benchmarks.report import Report, format_seconds
 
 BENCHMARKS: dict[str, Callable[[], Report]] = {
@@ -24,7 +37,9 @@ BENCHMARKS: dict[str, Callable[[], Report]] = {
     "symbolic": symbolic.run,
     "memory": memory.run,
     "listing": listing.run,
+    "ask": ask.run,
     "inheritance": inheritance.run,
+    "two_objectives": two_objectives.run,
 }
 
 
