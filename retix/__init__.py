@@ -13,7 +13,13 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from retix.compat import DebugEvaluator
     from retix.errors import IllegalGraphError, InvalidMutation
-    from retix.evaluator import Evaluator, FunctionalEvaluator, report_final_result, report_intermediate_result
+    from retix.evaluator import (
+        Evaluator,
+        FunctionalEvaluator,
+        continue_from_checkpoint,
+        report_final_result,
+        report_intermediate_result,
+    )
     from retix.experiment import (
         FailurePolicy,
         RayService,
@@ -32,9 +38,11 @@ if TYPE_CHECKING:
         wait_models,
     )
     from retix.ir import Edge, Graph, Model, ModelStatus, Mutation, Node, Operation
+    from retix.measures import ProxyEvaluator
     from retix.model_space import ModelSpace
     from retix.mutation import Mutator, Sampler
     from retix.nn.pytorch import fixed_arch
+    from retix.objective import Limit, Objective
     from retix.recipe import basic_unit, model_wrapper, serialize, serialize_cls
     from retix.serializer import dump, load, trace
     from retix.space import constraint
@@ -48,13 +56,16 @@ _HOMES = {
     "Graph": "retix.ir",
     "IllegalGraphError": "retix.errors",
     "InvalidMutation": "retix.errors",
+    "Limit": "retix.objective",
     "Model": "retix.ir",
     "ModelSpace": "retix.model_space",
     "ModelStatus": "retix.ir",
     "Mutation": "retix.ir",
     "Mutator": "retix.mutation",
     "Node": "retix.ir",
+    "Objective": "retix.objective",
     "Operation": "retix.ir",
+    "ProxyEvaluator": "retix.measures",
     "RayService": "retix.experiment",
     "RecordedExperiment": "retix.experiment",
     "RetiariiExeConfig": "retix.experiment",
@@ -64,6 +75,7 @@ _HOMES = {
     "basic_unit": "retix.recipe",
     "budget_exhausted": "retix.experiment.user_strategy",
     "constraint": "retix.space",
+    "continue_from_checkpoint": "retix.evaluator",
     "debug_mutated_model": "retix.experiment",
     "dump": "retix.serializer",
     "fixed_arch": "retix.nn.pytorch",
@@ -90,13 +102,16 @@ __all__ = [
     "Graph",
     "IllegalGraphError",
     "InvalidMutation",
+    "Limit",
     "Model",
     "ModelSpace",
     "ModelStatus",
     "Mutation",
     "Mutator",
     "Node",
+    "Objective",
     "Operation",
+    "ProxyEvaluator",
     "RayService",
     "RecordedExperiment",
     "RetiariiExeConfig",
@@ -106,6 +121,7 @@ __all__ = [
     "basic_unit",
     "budget_exhausted",
     "constraint",
+    "continue_from_checkpoint",
     "debug_mutated_model",
     "dump",
     "fixed_arch",

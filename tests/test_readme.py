@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 SPACES = ROOT / "docs" / "spaces.md"
 RUNNING = ROOT / "docs" / "running.md"
+STRATEGIES = ROOT / "docs" / "strategies.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 
 
@@ -52,9 +53,18 @@ def test_page_on_running(tmp_path: Path, request: pytest.FixtureRequest) -> None
         assert said == happened
 
 
+def test_page_on_strategies(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Every block of the page on strategies runs, and prints what the page says; ``--golden`` writes it anew."""
+    printed = run_blocks(STRATEGIES, tmp_path)
+    if request.config.getoption("golden", default=False):
+        refresh(STRATEGIES, printed)
+    for said, happened in pair(STRATEGIES, printed):
+        assert said == happened
+
+
 def test_kinds_of_blocks() -> None:
     """The pages have no block of Python that a reader would take for one that runs, and that is not run."""
-    kinds = {kind for page in (README, SPACES, RUNNING) for kind, _ in read_blocks(page)}
+    kinds = {kind for page in (README, SPACES, RUNNING, STRATEGIES) for kind, _ in read_blocks(page)}
     assert kinds <= {"python", "python printed", "text"}
 
 
