@@ -274,10 +274,13 @@ class RetiariiExperiment(RecordedExperiment):
         if port is None:
             return RecordedExperiment(reader)
         page = start_page(reader.directory, port)
-        print(f"page: {page.url}")
-        if not non_blocking:
-            with page, suppress(KeyboardInterrupt):
-                page.wait()
+        if non_blocking:
+            print(f"page: {page.url}")
+            return RecordedExperiment(reader, page)
+        with page, suppress(KeyboardInterrupt):
+            # Whoever reads this line may press Ctrl-C.
+            print(f"page: {page.url}")
+            page.wait()
         return RecordedExperiment(reader, page)
 
     def stop(self) -> None:
