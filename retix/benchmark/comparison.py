@@ -15,7 +15,7 @@ from retix.benchmark.table import Table, load_table
 from retix.errors import ConfigError
 
 
-def compare(names: Sequence[str], seeds: int = 50, trials: int = 200, processes: int = 1) -> Iterator[Standing]:
+def compare(names: Sequence[str], seeds: int = 50, trials: int = 150, processes: int = 1) -> Iterator[Standing]:
     """Search the table of digits with each strategy, once per seed; yields one standing after the other.
 
     Args:

@@ -23,7 +23,7 @@ def benchmark_command(
         str, typer.Option(help=f"Names with commas between them: {', '.join(CONTESTANTS)}; or 'all'.")
     ] = _DEFAULT,
     seeds: Annotated[int, typer.Option(min=1, help="How many searches of each strategy.")] = 50,
-    trials: Annotated[int, typer.Option(min=1, help="The budget of a search, in whole trainings.")] = 200,
+    trials: Annotated[int, typer.Option(min=1, help="The budget of a search, in whole trainings.")] = 150,
     processes: Annotated[
         int | None, typer.Option(min=1, help="How many searches run at a time; by default one per core.")
     ] = None,
@@ -42,6 +42,9 @@ def benchmark_command(
     console.print(tabulate_standings(standings))
     console.print()
     console.print("Median regret: how far what seems best is below the table's best, in accuracy")
+    console.print()
+    console.print(tabulate_regrets(standings))
+    console.print()
     console.print(chart_regrets(standings), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -59,6 +62,19 @@ def tabulate_standings(standings: Sequence[Standing]) -> Table:
             f"{sum(map(math.isfinite, standing.trials))} of {len(standing.trials)}",
             f"{standing.seconds:.2f}",
         )
+    return table
+
+
+def tabulate_regrets(standings: Sequence[Standing]) -> Table:
+    """One row per strategy: the median regret after every second budget, or a dash where half of them have none."""
+    curves = {standing.name: dict(standing.curve) for standing in standings}
+    reached = sorted({budget for curve in curves.values() for budget in curve})[::-2][::-1]
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("after whole trainings", no_wrap=True)
+    for budget in reached:
+        table.add_column(str(budget), justify="right", no_wrap=True)
+    for name, curve in curves.items():
+        table.add_row(name, *(f"{curve[budget]:.3f}" if budget in curve else "-" for budget in reached))
     return table
 
 

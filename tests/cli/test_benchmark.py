@@ -24,6 +24,7 @@ def test_curves_and_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     status, printed = run(capsys, *few, "--plot", str(picture))
     assert status == 0
     assert "to the top 1 %" in printed
+    assert "after whole trainings" in printed
     assert "o random   x evolution" in printed
     assert picture.read_text(encoding="utf-8").startswith("<svg")
 
