@@ -39,6 +39,7 @@ Engine = Annotated[
 
 _IN_THE_MODEL = "the space is what the model's choices, the mutators and the evaluator's choices span: leave it out"
 _RESERVED = "retix writes the command of a trial itself: leave it out"
+_RULE = "set early_stopping instead: retix.stopping.MedianStopping(), ASHA(max_steps=...), or another rule"
 _STRATEGY = "give a strategy to the experiment: RetiariiExperiment(model, evaluator, mutators, strategy)"
 
 
@@ -191,7 +192,7 @@ class RetiariiExeConfig(Settings):
     trial_command: Annotated[Any, only("_reserved", None, fix=_RESERVED), Field(exclude=True)] = "_reserved"
     use_annotation: Annotated[Any, only(False, None, fix=_IN_THE_MODEL), Field(exclude=True)] = False
     tuner: Annotated[Any, only(None, fix=_STRATEGY), Field(exclude=True)] = None
-    assessor: Annotated[Any, only(None, fix=_STRATEGY), Field(exclude=True)] = None
+    assessor: Annotated[Any, only(None, fix=_RULE), Field(exclude=True)] = None
     advisor: Annotated[Any, only(None, fix=_STRATEGY), Field(exclude=True)] = None
     tuner_gpu_indices: Annotated[Any, only(None, fix="strategies use no GPU: leave it out"), Field(exclude=True)] = None
     shared_storage: Annotated[

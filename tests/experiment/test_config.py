@@ -180,6 +180,14 @@ def test_a_cluster() -> None:
         config.training_service.gpu_indices = [0]
 
 
+def test_assessors_are_rules() -> None:
+    """Who asks for an assessor of NNI's is told of rules of early stopping."""
+    with pytest.raises(ConfigError) as caught:
+        RetiariiExeConfig("local", assessor={"name": "Medianstop"})
+    assert "early_stopping" in str(caught.value.fix)
+    assert "MedianStopping" in str(caught.value.fix)
+
+
 def test_what_nni_sets_by_default_may_be_set() -> None:
     """Scripts that write NNI's defaults out run; what retix has no use for is not recorded."""
     config = RetiariiExeConfig(None, execution_engine="py", debug=True, trial_code_directory=".", log_level="INFO")
