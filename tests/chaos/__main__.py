@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--strategy", choices=("random", "evolution"), default="evolution")
     parser.add_argument("--isolation", choices=("warm", "fresh"), default="warm")
+    parser.add_argument("--stops-early", action="store_true", help="pause trials, and let the better half go on")
     parser.add_argument("--spacing", type=float, default=3.0, help="trials between two attacks, on average")
     parser.add_argument("--copies", type=int, default=5, help="how often the directory is copied and the copy resumed")
     parser.add_argument("--keep", type=Path, help="an empty folder for everything that is left, to look at it later")
@@ -38,6 +39,7 @@ def main() -> None:
             seed=arguments.seed,
             strategy=arguments.strategy,
             isolation=arguments.isolation,
+            stops_early=arguments.stops_early,
         )
         campaign = Campaign(home, plan, Orders(arguments.kills, arguments.spacing, arguments.copies))
         sys.exit(run(campaign))

@@ -97,7 +97,7 @@ def choose_deed(seed: int, key: int) -> str:
 
 
 def choose_metric(key: int) -> float:
-    """What the trial of a network reports if it succeeds."""
+    """What the trial of a network reports, on the way and if it succeeds."""
     return key * 7919 % 10_007 / 10_007
 
 
@@ -140,14 +140,14 @@ def misbehave(model_cls: Callable[[], Any], directory: Path, seed: int) -> dict[
     try:
         record.claim()
         record.add("begin", deed=deed)
-        report_intermediate_result(0.0)
+        report_intermediate_result(choose_metric(key))
         time.sleep(random.Random(key).random() * 0.03)
         if deed in _DEEDS:
             result = _DEEDS[deed](model, record)
             if deed in KINDS:
                 record.add("end")
                 return result
-        report_intermediate_result(0.5)
+        report_intermediate_result(choose_metric(key))
         record.add("end", value=choose_metric(key))
         return {"default": choose_metric(key), "key": float(key)}
     finally:

@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 from retix import FunctionalEvaluator, RetiariiExeConfig, RetiariiExperiment
 from retix.execution import LocalEngine
+from retix.stopping import ASHA
 from retix.strategy import Random, RegularizedEvolution, Strategy
 from tests.chaos.deeds import INPUTS, Wide, misbehave
 
@@ -34,6 +35,7 @@ class Plan:
         seed: Of the strategy and of the trials' deeds.
         strategy: ``random`` or ``evolution``.
         isolation: ``warm`` or ``fresh``.
+        stops_early: Whether trials are paused after their first and their second result, and the better half goes on.
     """
 
     root: str
@@ -42,6 +44,7 @@ class Plan:
     seed: int
     strategy: str = "random"
     isolation: str = "warm"
+    stops_early: bool = False
 
     def write(self, path: Path) -> None:
         """Write it for `read`."""
@@ -68,6 +71,7 @@ def make_config(plan: Plan) -> RetiariiExeConfig:
         recycle_after=50,
         keep_weights=0,
         on_failure={"worker_lost": f"retry:{LOST_RETRIES}"},
+        early_stopping=ASHA(max_steps=4, min_steps=1, reduction=2) if plan.stops_early else None,
     )
 
 

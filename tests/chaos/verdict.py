@@ -100,7 +100,7 @@ def _judge_trial(trial: Trial, reader: StoreReader, plan: Plan, verdict: Verdict
     deed = choose_deed(plan.seed, key)
     verdict.deeds[deed] += 1
     lines = _read_lines(Path(plan.records), key)
-    problems = _find_problems(trial, key, deed, lines, verdict)
+    problems = _find_problems(trial, key, deed, lines, plan, verdict)
     problems += _judge_attempts(trial, reader, lines, verdict)
     logs = (reader.trial_directory(trial.id) / name for name in ("stdout.log", "stderr.log"))
     problems += [f"{log.name} has {log.stat().st_size} bytes" for log in logs if _is_too_large(log)]
@@ -114,7 +114,9 @@ def _is_inflicted(failure: Failure | None) -> bool:
     return failure.kind in _INFLICTED or "died with <Signals.SIGKILL" in failure.message
 
 
-def _find_problems(trial: Trial, key: int, deed: str, lines: list[dict[str, Any]], verdict: Verdict) -> list[str]:
+def _find_problems(
+    trial: Trial, key: int, deed: str, lines: list[dict[str, Any]], plan: Plan, verdict: Verdict
+) -> list[str]:
     """What is wrong about the end of a trial."""
     kind = trial.failure.kind if trial.failure else None
     if not trial.state.is_final or trial.ended is None:
@@ -125,6 +127,9 @@ def _find_problems(trial: Trial, key: int, deed: str, lines: list[dict[str, Any]
             problems.append(f"it carries the result of another: {dict(trial.metrics)}")
         if not any(line["what"] == "end" for line in lines):
             problems.append("it succeeded, and never came to its end")
+    elif trial.state is TrialState.PRUNED and plan.stops_early:
+        if dict(trial.metrics) != {"default": choose_metric(key)} or trial.steps not in (1, 2):
+            problems.append(f"it was pruned after {trial.steps} results with {dict(trial.metrics)}")
     elif _is_inflicted(trial.failure) and kind is not KINDS.get(deed):
         verdict.inflicted.append(trial.id)
     elif kind is None or kind is not KINDS.get(deed):
@@ -150,7 +155,8 @@ def _judge_attempts(trial: Trial, reader: StoreReader, lines: list[dict[str, Any
         problems.append(f"its attempts {open_ends} never ended")
     begun = sum(line["what"] == "begin" for line in lines)
     verdict.unrecorded += max(0, begun - len(attempts))
-    good = [attempt.number for attempt in attempts if attempt.failure is None and not attempt.stopped]
+    whole = [attempt for attempt in attempts if attempt.verdict is None and not attempt.stopped]
+    good = [attempt.number for attempt in whole if attempt.failure is None]
     expected = [len(attempts)] if trial.state is TrialState.SUCCEEDED else []
     if good != expected:
         problems.append(f"it is {trial.state}, and its attempts {good} of {len(attempts)} are without failure")
