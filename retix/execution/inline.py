@@ -99,6 +99,7 @@ class InlineEngine(Engine):
         try:
             event = trial.follow()
         except KeyboardInterrupt:
+            trial.interrupt()
             self._trial = None
             self._pending.append(Cancelled(trial.job.trial, time.time()))
             raise
