@@ -37,7 +37,7 @@ from retix.stopping import ASHA, EarlyStopping
 from retix.strategy import TPE, Random, RegularizedEvolution, Strategy
 from retix.trial import Proposal
 
-SEEDS = range(10)
+SEEDS = range(100, 110)
 TRIALS = 100
 SMALL_GENERATION = 20
 
