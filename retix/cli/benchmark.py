@@ -30,7 +30,7 @@ def benchmark_command(
     plot: Annotated[Path | None, typer.Option(help="Write the regret curves to this file, as SVG.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare strategies on 1,728 networks that were all trained before: nothing is trained, so it takes seconds."""
+    """Compare strategies on 1,728 networks that were all trained before: searches take no time but to decide."""
     names = list(CONTESTANTS) if strategies == "all" else [name.strip() for name in strategies.split(",")]
     standings = list(compare(names, seeds, trials, processes or os.cpu_count() or 1))
     if plot is not None:
