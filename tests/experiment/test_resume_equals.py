@@ -51,7 +51,11 @@ def test_every_search_came_to_its_end(searches: dict[tuple[str, bool, str], dict
         assert found["state"] == "done", case
         own = [state for state, _, _ in found["ends"] if state != "duplicate"]
         assert len(own) == TRIALS, case
-        assert set(own) == {"succeeded", "pruned" if case[0] == STOPPED_EARLY else "failed"}, case
+        ends = {"succeeded", "pruned" if case[0] == STOPPED_EARLY else "failed"}
+        if case[0] in SEEDED:
+            assert set(own) == ends, case
+        else:  # chance may draw none of the networks that raise
+            assert set(own) <= ends, case
 
 
 @pytest.mark.parametrize(("name", "how"), KILLED)
